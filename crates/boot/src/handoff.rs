@@ -1,0 +1,307 @@
+//! The hand-off record: 256 bytes in RAM in which the boot says what it did.
+//!
+//! The application reads it to report why an update was refused; the host decodes it from a memory dump. Little-endian:
+//!
+//! | offset | size | field |
+//! |---|---|---|
+//! | 0 | 8 | magic `IRHANDOF` |
+//! | 8 | 2 | version, 1 |
+//! | 10 | 2 | length, 256 |
+//! | 12 | 4 | status word: booted or refused |
+//! | 16 | 2 | code, 0 if booted |
+//! | 18 | 1 | stage reached |
+//! | 19 | 1 | zero |
+//! | 20 | 4 | flags |
+//! | 24 | 4 | slot address |
+//! | 28 | 4 | vector table address, 0 if refused |
+//! | 32 | 8 | image version: u8 major, u8 minor, u16 revision, u32 build |
+//! | 40 | 4 | security counter, 0 if the image has none (see flags) |
+//! | 44 | 4 | zero |
+//! | 48 | 32 | SHA-256 of the image, zero if not verified |
+//! | 80 | 8 | first bytes of the hash of the key, zero if not verified |
+//! | 88 | 164 | zero |
+//! | 252 | 4 | CRC-32 (IEEE) of bytes 0 to 251 |
+
+use core::fmt;
+
+use ironroot_codes::{Code, boot as codes};
+use ironroot_image::Version;
+use ironroot_layout::{Address, stm32h735};
+
+use crate::crc::crc32;
+
+/// Length of the record.
+pub const RECORD_LEN: usize = 256;
+
+const MAGIC: [u8; 8] = *b"IRHANDOF";
+const VERSION: u16 = 1;
+const BOOTED: u32 = 0x600D_B007;
+const REFUSED: u32 = !BOOTED;
+
+const AT_VERSION: usize = 8;
+const AT_LENGTH: usize = 10;
+const AT_STATUS: usize = 12;
+const AT_CODE: usize = 16;
+const AT_STAGE: usize = 18;
+const AT_ZERO_0: usize = 19;
+const AT_FLAGS: usize = 20;
+const AT_SLOT: usize = 24;
+const AT_VECTORS: usize = 28;
+const AT_IMAGE_VERSION: usize = 32;
+const AT_COUNTER: usize = 40;
+const AT_ZERO_1: usize = 44;
+const AT_DIGEST: usize = 48;
+const AT_KEY_ID: usize = 80;
+const AT_ZERO_2: usize = 88;
+const AT_CRC: usize = 252;
+
+const FLAG_DEMO_KEY: u32 = 1;
+const FLAG_DEBUG_CLOSED: u32 = 2;
+const FLAG_HAS_IMAGE: u32 = 4;
+const FLAG_HAS_COUNTER: u32 = 8;
+const FLAGS: u32 = FLAG_DEMO_KEY | FLAG_DEBUG_CLOSED | FLAG_HAS_IMAGE | FLAG_HAS_COUNTER;
+
+const _: () = {
+    assert!(RECORD_LEN == stm32h735::HAND_OFF.size().bytes() as usize);
+    assert!(AT_STATUS == AT_LENGTH + 2 && AT_FLAGS == AT_ZERO_0 + 1);
+    assert!(AT_COUNTER == AT_IMAGE_VERSION + 8 && AT_DIGEST == AT_ZERO_1 + 4);
+    assert!(AT_KEY_ID == AT_DIGEST + 32 && AT_ZERO_2 == AT_KEY_ID + 8);
+    assert!(AT_CRC + 4 == RECORD_LEN);
+    // Whatever RAM holds after power-on must not look like a decision.
+    assert!(BOOTED != 0 && BOOTED != u32::MAX && (BOOTED ^ REFUSED).count_ones() == 32);
+};
+
+/// How the boot ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// The image was verified and started.
+    Booted,
+    /// Nothing was started, for this reason.
+    Refused(Code),
+}
+
+/// How far the boot got: the stage that ended it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Stage {
+    /// State of the chip.
+    Chip = 0,
+    /// Reading the key store.
+    KeyStore = 1,
+    /// Looking for an image.
+    Slot = 2,
+    /// Structure of the image.
+    Parse = 3,
+    /// Hash, signature, policy.
+    Verify = 4,
+    /// Vector table of the application.
+    Vectors = 5,
+    /// The hand-over itself.
+    Launch = 6,
+}
+
+impl Stage {
+    /// Every stage, in order.
+    pub const ALL: [Self; 7] =
+        [Self::Chip, Self::KeyStore, Self::Slot, Self::Parse, Self::Verify, Self::Vectors, Self::Launch];
+
+    /// The name in kebab-case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Chip => "chip",
+            Self::KeyStore => "key-store",
+            Self::Slot => "slot",
+            Self::Parse => "parse",
+            Self::Verify => "verify",
+            Self::Vectors => "vectors",
+            Self::Launch => "launch",
+        }
+    }
+}
+
+/// The record. Fields about the image are unauthenticated claims where the status is a refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HandOff {
+    /// How the boot ended.
+    pub status: Status,
+    /// How far it got.
+    pub stage: Stage,
+    /// The slot that was looked at.
+    pub slot: Address,
+    /// Where the application was started; 0 if it was not.
+    pub vector_table: Address,
+    /// Version of the image, once its header was read.
+    pub version: Option<Version>,
+    /// Security counter of the image, if it has one.
+    pub security_counter: Option<u32>,
+    /// SHA-256 of the image; zero until verified.
+    pub digest: [u8; 32],
+    /// First bytes of the hash of the key that verified it; zero until verified.
+    pub key_id: [u8; 8],
+    /// Verified by a key that is marked as a demo key.
+    pub demo_key: bool,
+    /// Debug access stays closed at the hand-over.
+    pub debug_closed: bool,
+}
+
+impl HandOff {
+    /// The record of a refusal about which nothing else is known.
+    pub const fn refused(code: Code, stage: Stage, slot: Address) -> Self {
+        Self {
+            status: Status::Refused(code),
+            stage,
+            slot,
+            vector_table: Address::new(0),
+            version: None,
+            security_counter: None,
+            digest: [0; 32],
+            key_id: [0; 8],
+            demo_key: false,
+            debug_closed: true,
+        }
+    }
+
+    /// The 256 bytes.
+    pub fn encode(&self) -> [u8; RECORD_LEN] {
+        let (status, code) = match self.status {
+            Status::Booted => (BOOTED, 0),
+            Status::Refused(code) => (REFUSED, code.number()),
+        };
+        let flags = [
+            (self.demo_key, FLAG_DEMO_KEY),
+            (self.debug_closed, FLAG_DEBUG_CLOSED),
+            (self.version.is_some(), FLAG_HAS_IMAGE),
+            (self.security_counter.is_some(), FLAG_HAS_COUNTER),
+        ];
+        let flags = flags.iter().filter(|(set, _)| *set).fold(0, |word, (_, flag)| word | flag);
+        let version = self.version.unwrap_or_default();
+        let mut bytes = [0; RECORD_LEN];
+        let fields: [(usize, &[u8]); 15] = [
+            (0, &MAGIC),
+            (AT_VERSION, &VERSION.to_le_bytes()),
+            (AT_LENGTH, &(RECORD_LEN as u16).to_le_bytes()),
+            (AT_STATUS, &status.to_le_bytes()),
+            (AT_CODE, &code.to_le_bytes()),
+            (AT_STAGE, &[self.stage as u8]),
+            (AT_FLAGS, &flags.to_le_bytes()),
+            (AT_SLOT, &self.slot.value().to_le_bytes()),
+            (AT_VECTORS, &self.vector_table.value().to_le_bytes()),
+            (AT_IMAGE_VERSION, &[version.major, version.minor]),
+            (AT_IMAGE_VERSION + 2, &version.revision.to_le_bytes()),
+            (AT_IMAGE_VERSION + 4, &version.build.to_le_bytes()),
+            (AT_COUNTER, &self.security_counter.unwrap_or(0).to_le_bytes()),
+            (AT_DIGEST, &self.digest),
+            (AT_KEY_ID, &self.key_id),
+        ];
+        for (offset, field) in fields {
+            put(&mut bytes, offset, field);
+        }
+        let (covered, _) = bytes.split_at(AT_CRC);
+        let crc = crc32(covered);
+        put(&mut bytes, AT_CRC, &crc.to_le_bytes());
+        bytes
+    }
+
+    /// Takes the record from the first 256 bytes; what is behind them is not looked at.
+    pub fn decode(bytes: &[u8]) -> Result<Self, HandOffError> {
+        let record = bytes.first_chunk::<RECORD_LEN>().ok_or(HandOffError::Missing)?;
+        if get(record, 0) != MAGIC {
+            return Err(HandOffError::Missing);
+        }
+        let (covered, _) = record.split_at(AT_CRC);
+        if crc32(covered) != u32::from_le_bytes(get(record, AT_CRC)) {
+            return Err(HandOffError::Corrupt);
+        }
+        // The checksum is right, so another version is not damage.
+        if u16::from_le_bytes(get(record, AT_VERSION)) != VERSION {
+            return Err(HandOffError::Version);
+        }
+        let flags = u32::from_le_bytes(get(record, AT_FLAGS));
+        let zeros: u8 = [AT_ZERO_0..AT_FLAGS, AT_ZERO_1..AT_DIGEST, AT_ZERO_2..AT_CRC]
+            .into_iter()
+            .filter_map(|range| record.get(range))
+            .flatten()
+            .fold(0, |all, byte| all | byte);
+        let code = Code::from_number(u16::from_le_bytes(get(record, AT_CODE)));
+        let status = match (u32::from_le_bytes(get(record, AT_STATUS)), code.number()) {
+            (BOOTED, 0) => Status::Booted,
+            (REFUSED, 1..) => Status::Refused(code),
+            _ => return Err(HandOffError::Corrupt),
+        };
+        let [stage] = get(record, AT_STAGE);
+        let stage =
+            Stage::ALL.into_iter().find(|known| *known as u8 == stage).ok_or(HandOffError::Corrupt)?;
+        if zeros != 0
+            || flags & !FLAGS != 0
+            || usize::from(u16::from_le_bytes(get(record, AT_LENGTH))) != RECORD_LEN
+        {
+            return Err(HandOffError::Corrupt);
+        }
+        let [major, minor] = get(record, AT_IMAGE_VERSION);
+        let version = Version {
+            major,
+            minor,
+            revision: u16::from_le_bytes(get(record, AT_IMAGE_VERSION + 2)),
+            build: u32::from_le_bytes(get(record, AT_IMAGE_VERSION + 4)),
+        };
+        let counter = u32::from_le_bytes(get(record, AT_COUNTER));
+        Ok(Self {
+            status,
+            stage,
+            slot: Address::new(u32::from_le_bytes(get(record, AT_SLOT))),
+            vector_table: Address::new(u32::from_le_bytes(get(record, AT_VECTORS))),
+            version: (flags & FLAG_HAS_IMAGE != 0).then_some(version),
+            security_counter: (flags & FLAG_HAS_COUNTER != 0).then_some(counter),
+            digest: get(record, AT_DIGEST),
+            key_id: get(record, AT_KEY_ID),
+            demo_key: flags & FLAG_DEMO_KEY != 0,
+            debug_closed: flags & FLAG_DEBUG_CLOSED != 0,
+        })
+    }
+}
+
+/// Why there is no record to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HandOffError {
+    /// The memory does not hold one.
+    Missing,
+    /// It holds one that is damaged.
+    Corrupt,
+    /// It holds one of another version.
+    Version,
+}
+
+impl HandOffError {
+    /// The code of this refusal.
+    pub const fn code(self) -> Code {
+        match self {
+            Self::Missing => codes::HANDOFF_MISSING,
+            Self::Corrupt => codes::HANDOFF_CORRUPT,
+            Self::Version => codes::HANDOFF_VERSION,
+        }
+    }
+}
+
+impl fmt::Display for HandOffError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("no hand-off record"),
+            Self::Corrupt => f.write_str("the hand-off record is damaged"),
+            Self::Version => f.write_str("the hand-off record is of an unknown version"),
+        }
+    }
+}
+
+impl core::error::Error for HandOffError {}
+
+/// Writes a field; the offsets are constants that the assertions above keep inside the record.
+fn put(bytes: &mut [u8; RECORD_LEN], offset: usize, field: &[u8]) {
+    for (to, from) in bytes.iter_mut().skip(offset).zip(field) {
+        *to = *from;
+    }
+}
+
+/// Reads a field.
+fn get<const N: usize>(bytes: &[u8; RECORD_LEN], offset: usize) -> [u8; N] {
+    bytes.get(offset..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; N])
+}

@@ -1,0 +1,83 @@
+//! IR-3xxx: the boot decision on the device. 30xx state of the chip, 31xx key store, 32xx slot, 33xx entry into the
+//! application, 34xx hand-off record.
+
+use crate::table::codes;
+
+codes! {
+    3001 SECURITY_NOT_SET Device: "The chip's SECURITY option is not set",
+        "Without it the system flash does not take part in the boot and the secure area is not closed for anybody.",
+        "Nothing was started: secure boot on an open chip would only look secure.",
+        "Provision the chip: set SECURITY, then let the root security services create the secure area.";
+    3002 SECURE_AREA_MISSING Device: "The secure area is not set, or not where the secure boot lies",
+        "The active secure-area option does not cover the sector of the secure boot and its key store.",
+        "Nothing was started: the keys and the verifier could be replaced.",
+        "Provision the chip: the RSS service resetAndInitializeSecureAreas sets the area.";
+    3003 FAULT Device: "The secure boot ended in a processor fault",
+        "A HardFault or another fault was taken before the hand-over: damaged flash, a glitch, or a fault of ours.",
+        "Nothing was started.",
+        "Reset once; if it comes back, provision the chip again and report it with the hand-off record.";
+    3004 SELF_CHECK_FAILED Device: "A check inside the boot decision contradicts itself",
+        "A value that was already checked has another value when it is checked again: a glitch or a faulty chip.",
+        "Nothing was started.",
+        "Reset once; if it comes back, the supply, the clock or the chip is faulty, or it is under attack.";
+    3005 EXIT_REFUSED Device: "The exit service of the system flash did not leave",
+        "exitSecureArea returned: the service table is missing or the vectors were refused.",
+        "Nothing was started.",
+        "Check that the chip's system flash is intact; on a virtual device make a new board.";
+
+    3101 KEY_STORE_MISSING Device: "The device has no key store",
+        "The page of the key store is erased.",
+        "Nothing was started: without a key nothing can be verified.",
+        "Provision the keys.";
+    3102 KEY_STORE_CORRUPT Device: "The key store is damaged",
+        "Its magic, sizes or hash are wrong, or a key's own hash does not match the key.",
+        "Nothing was started.",
+        "Provision the keys again.";
+    3103 KEY_STORE_VERSION Device: "The key store is of an unknown version",
+        "It was written by a newer Ironroot than the secure boot on this chip.",
+        "Nothing was started.",
+        "Provision secure boot and keys from the same version.";
+    3104 KEY_STORE_UNREADABLE Device: "The key store cannot be read",
+        "The flash reported an uncorrectable ECC error: power was lost while the keys were written.",
+        "Nothing was started.",
+        "Provision the keys again.";
+    3105 KEY_STORE_EMPTY Device: "The key store holds no key",
+        "The store is intact, but its count is zero.",
+        "Nothing was started.",
+        "Provision at least one key.";
+    3106 DEMO_KEY_ON_REAL_CHIP Device: "A demo key on a real chip",
+        "The key store has a key that is marked as a demo key, and the unique id is not one of a virtual device.",
+        "Nothing was started: anybody may have the private half of a demo key.",
+        "Make keys of your own with `ironroot keys generate` and provision those.";
+
+    3201 SLOT_EMPTY Device: "The application slot is empty",
+        "The first flash words of the slot are erased.",
+        "Nothing was started.",
+        "Install a signed image.";
+
+    3301 BAD_STACK_POINTER Device: "The application's initial stack pointer is not in RAM",
+        "The first word of the vector table is not an 8-byte aligned address in, or at the end of, a RAM of the chip.",
+        "Nothing was started: the first push would fault or write to a peripheral.",
+        "Link the application with the vector table first, and sign again.";
+    3302 BAD_RESET_VECTOR Device: "The application's reset vector is not in the verified image",
+        "The second word of the vector table is even (no Thumb code) or points outside the signed payload.",
+        "Nothing was started: a signed image could otherwise jump into flash that nobody verified.",
+        "Link the application with the vector table first, and sign again.";
+    3303 VECTOR_TABLE_MISPLACED Device: "The vector table is not where this slot has it",
+        "The header size of the image differs from the product's, or the payload is too small for a vector table.",
+        "Nothing was started.",
+        "Sign with --header-size 0x400.";
+
+    3401 HANDOFF_MISSING Device: "There is no hand-off record",
+        "The memory of the record does not hold its magic: nothing has booted since power-on, or the application overwrote it.",
+        "Nothing is known about the last boot.",
+        "Boot the device and read the record before the application uses that memory.";
+    3402 HANDOFF_CORRUPT Device: "The hand-off record is damaged",
+        "The magic is right, but checksum or a field is not.",
+        "The record was ignored.",
+        "Keep the application away from the record's 256 bytes, then boot again.";
+    3403 HANDOFF_VERSION Device: "The hand-off record is of an unknown version",
+        "It was written by a newer secure boot than this tool knows.",
+        "The record was ignored.",
+        "Use the version of the tool that the device was provisioned with, or a newer one.";
+}

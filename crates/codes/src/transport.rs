@@ -1,0 +1,26 @@
+//! IR-7xxx: the link between host and device.
+
+use crate::table::codes;
+
+codes! {
+    7001 PORT_UNAVAILABLE Transport: "The port cannot be opened",
+        "The serial device, pseudo terminal or TCP port does not exist, is in use, or may not be opened.",
+        "Nothing was sent.",
+        "Check name, permissions, and that no other program has it open.";
+    7002 LINK_CLOSED Transport: "The other side closed the link",
+        "The connection ended before the exchange was complete.",
+        "The last operation may or may not have been done.",
+        "Connect again and read the state back.";
+    7003 TIMEOUT Transport: "The device did not answer in time",
+        "No answer came before the deadline.",
+        "The last operation may or may not have been done.",
+        "Check connection and power, reset the device, and read the state back.";
+    7004 BAD_DEVICE_NAME Usage: "The device is not written as it must be",
+        "A device is vdev:FILE, uart:PORT or tcp:HOST:PORT.",
+        "Nothing was sent.",
+        "Write for example --device vdev:my.board.";
+    7005 CONSOLE_FAILED Transport: "The console cannot be written",
+        "Writing the device's serial output to its destination failed.",
+        "The device was stopped; its state is that of the last instruction.",
+        "Check the destination of the output.";
+}

@@ -1,0 +1,58 @@
+//! The root security services: places in system flash and their calling interface.
+//!
+//! The service tables are ST's, from the public header of the H735 examples. Every other address in system flash is our
+//! choice, because ST's are not public; a real chip's differ, and nothing outside system flash may rely on them.
+
+use super::chip::{DTCM, SYSTEM_FLASH};
+use crate::{Address, Region};
+
+/// The bootloader's vector table and code. Ours, except for the start: the factory value of BOOT_ADD1 points there.
+pub const BOOTLOADER: Region = Region::between(0x1FF0_0000, 0x1FF0_9000);
+/// The service library: tables and exit service. Visible in Secure access mode until the exit. Bounds are ours.
+pub const LIBRARY: Region = Region::between(0x1FF0_9000, 0x1FF0_9800);
+/// The services proper; every reset in Secure access mode enters here, and it is closed at the hand-over. Ours.
+pub const RSS: Region = Region::between(0x1FF1_0000, 0x1FF1_E000);
+
+/// The service table: code addresses (bit 0 set).
+pub const TABLE: Address = Address::new(0x1FF0_9500);
+/// getVersion: returns patch, minor, major and an unused byte, lowest first.
+pub const GET_VERSION: Address = Address::new(0x1FF0_9500);
+/// exitSecureArea(vectors, jtag_state).
+pub const EXIT_SECURE_AREA: Address = Address::new(0x1FF0_9514);
+/// resetAndInitializeSecureAreas(count, areas).
+pub const RESET_AND_INITIALIZE_SECURE_AREAS: Address = Address::new(0x1FF0_9518);
+/// The OTFD table: resetAndEncrypt(params).
+pub const OTFD_TABLE: Address = Address::new(0x1FF0_9560);
+/// Where user code enters the bootloader: initial stack pointer and entry. Reported by the community, not by ST.
+pub const BOOTLOADER_ENTRY: Address = Address::new(0x1FF0_9800);
+
+/// The part of DTCM that RSS uses; an application must not rely on it while it calls a service.
+pub const WINDOW: Region = Region::between(0x2000_0800, 0x2000_5000);
+/// The request block: how a service that resets the chip finds its parameters afterwards. Ours.
+pub const REQUEST_BLOCK: Region = Region::between(0x2000_0800, 0x2000_0C00);
+/// RAM of the RSS code.
+pub const RAM: Region = Region::between(0x2000_0C00, 0x2000_5000);
+
+/// exitSecureArea: open debug access.
+pub const JTAG_ENABLE: u32 = 0x97A0_FA17;
+/// exitSecureArea: keep debug access closed.
+pub const JTAG_KEEP_CLOSED: u32 = 0;
+/// Result of a service: an error.
+pub const RSS_ERROR: u32 = 0;
+/// Result of a service: not available.
+pub const RSS_DISABLED: u32 = 0xEE00_0091;
+/// Result of a service: done.
+pub const RSS_OK: u32 = 0xEE00_0092;
+/// Index 7 of the vector table of secure user software that offers services at run time: "RSSE".
+pub const RUNTIME_SERVICE_MAGIC: u32 = u32::from_le_bytes(*b"RSSE");
+
+const _: () = {
+    assert!(SYSTEM_FLASH.contains_region(BOOTLOADER) && SYSTEM_FLASH.contains_region(LIBRARY));
+    assert!(!BOOTLOADER.overlaps(LIBRARY) && !LIBRARY.overlaps(RSS));
+    assert!(LIBRARY.contains(TABLE) && LIBRARY.contains(OTFD_TABLE) && TABLE.value() == GET_VERSION.value());
+    assert!(!LIBRARY.contains(BOOTLOADER_ENTRY));
+    assert!(DTCM.contains_region(WINDOW));
+    assert!(WINDOW.contains_region(REQUEST_BLOCK) && WINDOW.contains_region(RAM));
+    assert!(!REQUEST_BLOCK.overlaps(RAM));
+    assert!(RUNTIME_SERVICE_MAGIC == 0x4553_5352);
+};

@@ -1,0 +1,116 @@
+//! A refusal on its way to the user: code, what it is about, cause, fix.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use ironroot_codes::{Code, Entry, Exit, input, internal};
+
+/// Why a command stopped. The code's entry has the general texts; this adds what is special about the case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The code; it decides the exit code too.
+    pub code: Code,
+    /// The file, device or step that it is about.
+    pub subject: Option<String>,
+    /// What exactly was found, with names, places and values. Never a secret.
+    pub cause: String,
+    /// What to do in this very case; the code's own remedy if there is nothing better to say.
+    pub fix: Option<String>,
+}
+
+/// What every command returns.
+pub type Result<T = ()> = std::result::Result<T, Failure>;
+
+impl Failure {
+    /// A refusal with `code` because of `cause`.
+    pub fn new(code: Code, cause: impl Into<String>) -> Self {
+        Failure { code, subject: None, cause: cause.into(), fix: None }
+    }
+
+    /// The same about `subject`, unless it is known already: the innermost caller knows best.
+    #[must_use]
+    pub fn about(mut self, subject: impl fmt::Display) -> Self {
+        self.subject.get_or_insert_with(|| subject.to_string());
+        self
+    }
+
+    /// The same with a remedy for this case.
+    #[must_use]
+    pub fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.fix = Some(fix.into());
+        self
+    }
+
+    /// A fault of the tool itself.
+    pub fn internal(cause: impl Into<String>) -> Self {
+        Failure::new(internal::INTERNAL, cause)
+    }
+
+    /// The operating system refused to read `path`.
+    pub fn read(path: &Path, error: &io::Error) -> Self {
+        let code = match error.kind() {
+            io::ErrorKind::NotFound => input::FILE_NOT_FOUND,
+            _ => input::FILE_UNREADABLE,
+        };
+        Failure::new(code, error.to_string()).about(path.display())
+    }
+
+    /// The operating system refused to write `path`.
+    pub fn write(path: &Path, error: &io::Error) -> Self {
+        let code = match error.kind() {
+            io::ErrorKind::AlreadyExists => input::OUTPUT_EXISTS,
+            _ => input::FILE_UNWRITABLE,
+        };
+        Failure::new(code, error.to_string()).about(path.display())
+    }
+
+    /// The general texts. A code that this version has no text for (of a newer device) gets those of an unknown one.
+    pub fn entry(&self) -> &'static Entry {
+        entry(self.code)
+    }
+
+    /// The exit code of the process.
+    pub fn exit(&self) -> Exit {
+        self.entry().exit
+    }
+
+    /// The remedy to show.
+    pub fn remedy(&self) -> &str {
+        self.fix.as_deref().unwrap_or(self.entry().remedy)
+    }
+}
+
+/// The texts of `code`.
+fn entry(code: Code) -> &'static Entry {
+    const UNKNOWN: Entry = Entry {
+        code: input::UNKNOWN_CODE,
+        name: "unknown-code",
+        summary: "A code that this version of the tool does not know",
+        cause: "The device is newer than the tool.",
+        consequence: "Nothing more is known here.",
+        remedy: "Use the version of the tool that belongs to the device's firmware.",
+        exit: Exit::Device,
+    };
+    code.entry().unwrap_or(&UNKNOWN)
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.code, self.entry().summary, self.cause)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Adds the file, device or step to whatever fails.
+pub trait Context<T> {
+    /// See [`Failure::about`].
+    fn about(self, subject: impl fmt::Display) -> Result<T>;
+}
+
+impl<T> Context<T> for Result<T> {
+    fn about(self, subject: impl fmt::Display) -> Result<T> {
+        self.map_err(|failure| failure.about(subject))
+    }
+}

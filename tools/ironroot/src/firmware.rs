@@ -1,0 +1,45 @@
+//! The Arm binaries that this build carries.
+//!
+//! `build.rs` embeds what `cargo xtask build` left in `target/ironroot-firmware/`; a build without them is a complete tool
+//! but for the commands that need a device.
+
+use ironroot_codes::input;
+
+use crate::error::{Failure, Result};
+
+include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+
+/// One of the programs that run on the Arm core.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Program {
+    /// Its name, that of the ELF file too.
+    pub name: &'static str,
+    /// What it is.
+    pub purpose: &'static str,
+    /// The ELF file, if this build has it.
+    pub elf: Option<&'static [u8]>,
+}
+
+/// The root security services: the virtual part's system flash.
+pub const RSS: Program = Program { name: "rss", purpose: "root security services (system flash)", elf: RSS_ELF };
+/// The secure boot of the secure area.
+pub const SECURE_BOOT: Program =
+    Program { name: "secure-boot", purpose: "secure boot (secure area)", elf: SECURE_BOOT_ELF };
+/// The example application on the public Rust HAL.
+pub const HELLO_HAL: Program =
+    Program { name: "hello-hal", purpose: "example application, Rust", elf: HELLO_HAL_ELF };
+/// The example application in C.
+pub const HELLO_C: Program = Program { name: "hello-c", purpose: "example application, C", elf: HELLO_C_ELF };
+
+/// All of them.
+pub const ALL: &[Program] = &[RSS, SECURE_BOOT, HELLO_HAL, HELLO_C];
+
+impl Program {
+    /// The ELF file, or the refusal that says how to get it.
+    pub fn require(&self) -> Result<&'static [u8]> {
+        self.elf.ok_or_else(|| {
+            Failure::new(input::NO_FIRMWARE, format!("{} ({}) was not there when this tool was built", self.name, self.purpose))
+                .fix("Run `cargo xtask build` and build the tool again, or run `cargo xtask demo`, which does both.")
+        })
+    }
+}

@@ -1,0 +1,126 @@
+//! ELF files: what the linker says is loaded where.
+
+use ironroot_codes::input;
+use object::elf;
+use object::read::elf::{ElfFile32, FileHeader, ProgramHeader, SectionHeader};
+use object::{LittleEndian, Object, ObjectSection, ObjectSymbol, SymbolKind};
+
+use super::Piece;
+use crate::error::{Failure, Result};
+
+/// The section occupies memory while the program runs.
+const SHF_ALLOC: u32 = 2;
+
+/// Offsets of the class and of the byte order in the identification.
+const EI_CLASS: usize = 4;
+const EI_DATA: usize = 5;
+
+/// What an ELF file holds for the flash.
+#[derive(Debug)]
+pub struct Elf {
+    /// The bytes of every LOAD segment that has any, cut at its sections, at physical (load) addresses, by rising address.
+    pub pieces: Vec<Piece>,
+    /// `e_entry`, if the linker set one.
+    pub entry: Option<u32>,
+}
+
+/// Parses a whole file. Section and symbol names are only for messages: a stripped file is as good.
+pub fn parse(data: &[u8]) -> Result<Elf> {
+    // The class and the byte order first: the parser below would only say "unsupported".
+    match (data.get(EI_CLASS), data.get(EI_DATA)) {
+        (Some(&2), _) => return Err(wrong_target("it is a 64-bit file")),
+        (_, Some(&2)) => return Err(wrong_target("it is big-endian")),
+        _ => {}
+    }
+    let file = ElfFile32::<LittleEndian>::parse(data).map_err(|e| malformed(e.to_string()))?;
+    let header = file.elf_header();
+    let endian = LittleEndian;
+    if header.e_machine(endian) != elf::EM_ARM {
+        return Err(wrong_target(&format!("its machine number is {}, Arm is 40", header.e_machine(endian))));
+    }
+    match header.e_type(endian) {
+        elf::ET_EXEC => {}
+        elf::ET_REL => return Err(wrong_target("it is an object file that was never linked")),
+        _ => return Err(wrong_target("it is not a statically linked executable (ET_EXEC)")),
+    }
+    let mut pieces = Vec::new();
+    for segment in file.elf_program_headers() {
+        if segment.p_type(endian) != elf::PT_LOAD || segment.p_filesz(endian) == 0 {
+            continue;
+        }
+        let address = segment.p_paddr(endian);
+        let bytes = segment.data(endian, data).map_err(|()| {
+            malformed(format!("the segment for {address:#010x} lies beyond the end of the file: the file is cut off"))
+        })?;
+        if address.checked_add(segment.p_filesz(endian)).is_none() {
+            return Err(malformed(format!("the segment at {address:#010x} goes beyond the 32-bit address space")));
+        }
+        pieces.extend(by_section(&file, segment.p_offset(endian), address, bytes));
+    }
+    if pieces.is_empty() {
+        return Err(Failure::new(input::ELF_NO_SEGMENTS, "no LOAD segment has bytes in the file"));
+    }
+    pieces.sort_by_key(|p| p.address);
+    for pair in pieces.windows(2) {
+        if let [a, b] = pair
+            && a.end() > u64::from(b.address)
+        {
+            return Err(super::overlap(a, b));
+        }
+    }
+    let entry = header.e_entry(endian);
+    Ok(Elf { pieces, entry: (entry != 0).then_some(entry) })
+}
+
+/// The function whose code holds `address`, for a message. `None` in a stripped file.
+pub fn symbol_at(data: &[u8], address: u32) -> Option<String> {
+    let file = ElfFile32::<LittleEndian>::parse(data).ok()?;
+    let address = u64::from(address & !1);
+    file.symbols()
+        .filter(|s| s.kind() == SymbolKind::Text)
+        .find(|s| {
+            let start = s.address() & !1;
+            start == address || (start < address && address < start.saturating_add(s.size()))
+        })
+        .and_then(|s| s.name().ok().map(str::to_owned))
+}
+
+/// A segment's bytes cut at its sections: a message can then name `.rodata`, and what only the file needs is left out.
+///
+/// GNU ld's default layout lets the first segment begin at a page of the file, so that the ELF header itself becomes
+/// "loaded" bytes below the vector table. Like objcopy, only what allocated sections hold goes to the flash; the
+/// padding between two of them is kept as the file has it. Without section headers the segment is taken whole.
+fn by_section(file: &ElfFile32<'_, LittleEndian>, offset: u32, address: u32, bytes: &[u8]) -> Vec<Piece> {
+    let end = u64::from(offset) + bytes.len() as u64;
+    let mut sections: Vec<(u64, u64, &str)> = file
+        .sections()
+        .filter(|s| s.elf_section_header().sh_flags(LittleEndian) & SHF_ALLOC != 0)
+        // A section without bytes in the file (.bss) has no range.
+        .filter_map(|s| s.file_range().map(|(at, len)| (at, at.saturating_add(len), s.name().unwrap_or("?"))))
+        .filter(|(from, to, _)| from < to && u64::from(offset) <= *from && *to <= end)
+        .collect();
+    sections.sort_by_key(|(from, ..)| *from);
+    if sections.is_empty() {
+        return vec![Piece { address, bytes: bytes.to_vec(), name: "LOAD segment".to_owned() }];
+    }
+    let next: Vec<u64> = sections.iter().skip(1).map(|(from, ..)| *from).collect();
+    let mut pieces = Vec::with_capacity(sections.len());
+    for (index, (from, to, name)) in sections.iter().enumerate() {
+        let to = next.get(index).copied().unwrap_or(*to);
+        // In the segment: filtered above.
+        let (start, stop) = ((from - u64::from(offset)) as usize, (to - u64::from(offset)) as usize);
+        if let Some(part) = bytes.get(start..stop).filter(|part| !part.is_empty()) {
+            let address = address.saturating_add(start as u32);
+            pieces.push(Piece { address, bytes: part.to_vec(), name: (*name).to_owned() });
+        }
+    }
+    pieces
+}
+
+fn malformed(what: String) -> Failure {
+    Failure::new(input::ELF_MALFORMED, what)
+}
+
+fn wrong_target(what: &str) -> Failure {
+    Failure::new(input::ELF_WRONG_MACHINE, what)
+}

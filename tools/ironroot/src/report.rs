@@ -1,0 +1,218 @@
+//! What a command says, to a person or to a program.
+//!
+//! 1. With `--json` every line of stdout is one JSON object with a member `event`: `task_begin`, `progress`, `task_end`,
+//!    `result` or `error`. Nothing else is written to stdout.
+//! 2. Without it results go to stdout and refusals to stderr; colours only on a terminal.
+//! 3. What comes from a file is printed without control characters: a file name must not steer the terminal.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::error::Failure;
+
+/// Headings and names.
+pub const BOLD: Style = Style::new().bold();
+/// What went well.
+pub const GOOD: Style = AnsiColor::Green.on_default();
+/// What did not.
+pub const BAD: Style = AnsiColor::Red.on_default().bold();
+/// Times, counts and other asides.
+pub const DIM: Style = Style::new().dimmed();
+
+/// Where a command reports to.
+pub struct Reporter<'a> {
+    json: bool,
+    out: &'a mut dyn Write,
+    err: &'a mut dyn Write,
+    failed: Option<io::Error>,
+}
+
+impl<'a> Reporter<'a> {
+    /// A reporter that writes JSON Lines (`json`) or text to `out`, and refusals in text to `err`.
+    pub fn new(json: bool, out: &'a mut dyn Write, err: &'a mut dyn Write) -> Self {
+        Reporter { json, out, err, failed: None }
+    }
+
+    /// True with `--json`.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// The first error of writing the report itself, a closed pipe aside: `| head` is no failure of the command.
+    pub fn write_error(&self) -> Option<&io::Error> {
+        self.failed.as_ref().filter(|e| e.kind() != io::ErrorKind::BrokenPipe)
+    }
+
+    /// A line of text for a person; nothing with `--json`.
+    pub fn text(&mut self, line: impl Display) {
+        if !self.json {
+            let written = writeln!(self.out, "{line}");
+            self.keep(written);
+        }
+    }
+
+    /// A warning: stderr, or an event with `--json`.
+    pub fn warning(&mut self, text: &str) {
+        if self.json {
+            self.event("warning", json!({ "message": text }));
+        } else {
+            let written = writeln!(self.err, "{BAD}warning:{BAD:#} {}", printable(text));
+            self.keep(written);
+        }
+    }
+
+    /// The beginning of a step that takes time or can fail on its own.
+    pub fn task_begin(&mut self, task: &str, text: &str) {
+        self.event("task_begin", json!({ "task": task, "message": text }));
+    }
+
+    /// How far a step is.
+    pub fn progress(&mut self, task: &str, data: impl Serialize) {
+        let mut fields = object(data);
+        fields.insert("task".into(), task.into());
+        self.event("progress", Value::Object(fields));
+    }
+
+    /// The end of a step that was begun, with what is known of it.
+    pub fn task_end(&mut self, task: &str, data: impl Serialize) {
+        let mut fields = object(data);
+        fields.insert("task".into(), task.into());
+        self.event("task_end", Value::Object(fields));
+    }
+
+    /// The outcome of the command: `data` as an event, or `text`.
+    pub fn result(&mut self, command: &str, data: impl Serialize, text: impl Display) {
+        if self.json {
+            let mut fields = object(data);
+            fields.insert("command".into(), command.into());
+            self.event("result", Value::Object(fields));
+        } else {
+            self.text(text);
+        }
+    }
+
+    /// A refusal, always the last thing a command reports.
+    pub fn failure(&mut self, failure: &Failure) {
+        if self.json {
+            self.event("error", failure_fields(failure));
+        } else {
+            let text = render(failure);
+            let written = self.err.write_all(text.as_bytes());
+            self.keep(written);
+        }
+    }
+
+    /// One JSON line; nothing without `--json`.
+    fn event(&mut self, event: &str, data: Value) {
+        if !self.json {
+            return;
+        }
+        // The event's name first, where a reader looks for it.
+        let mut line = format!("{{\"event\":{}", Value::from(event));
+        if let Value::Object(fields) = data {
+            for (name, value) in fields {
+                line.push_str(&format!(",{}:{value}", Value::from(name)));
+            }
+        }
+        line.push_str("}\n");
+        // Flushed line by line: a program that follows a long run wants to see it run.
+        let written = self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush());
+        self.keep(written);
+    }
+
+    fn keep(&mut self, written: io::Result<()>) {
+        if let Err(error) = written {
+            self.failed.get_or_insert(error);
+        }
+    }
+}
+
+/// `data` as the members of an event; what is not an object becomes a member `value`.
+fn object(data: impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(data) {
+        Ok(Value::Object(fields)) => fields,
+        Ok(Value::Null) => Map::new(),
+        Ok(value) => Map::from_iter([("value".to_owned(), value)]),
+        // Only a map with keys that are no strings can fail, and none of our types has one.
+        Err(error) => Map::from_iter([("value".to_owned(), Value::from(error.to_string()))]),
+    }
+}
+
+fn failure_fields(failure: &Failure) -> Value {
+    let entry = failure.entry();
+    json!({
+        "code": failure.code.to_string(),
+        "name": entry.name,
+        "message": entry.summary,
+        "subject": failure.subject,
+        "cause": failure.cause,
+        "consequence": entry.consequence,
+        "fix": failure.remedy(),
+        "exit": entry.exit.code(),
+    })
+}
+
+/// A refusal for a person: code and summary, what it is about, cause, consequence, fix.
+fn render(failure: &Failure) -> String {
+    let entry = failure.entry();
+    let mut text = format!("{BAD}error {}{BAD:#} {BOLD}{}{BOLD:#}\n", failure.code, entry.summary);
+    if let Some(subject) = &failure.subject {
+        text.push_str(&format!("  {DIM}in{DIM:#}     {}\n", printable(subject)));
+    }
+    text.push_str(&format!("  {DIM}cause{DIM:#}  {}\n", indent(&printable(&failure.cause))));
+    text.push_str(&format!("         {}\n", entry.consequence));
+    text.push_str(&format!("  {GOOD}fix{GOOD:#}    {}\n", indent(&printable(failure.remedy()))));
+    text.push_str(&format!("  {DIM}more   ironroot explain {}{DIM:#}\n", failure.code));
+    text
+}
+
+fn indent(text: &str) -> String {
+    text.replace('\n', "\n         ")
+}
+
+/// `text` with every control character but the line end shown as an escape.
+pub fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => out.push(c),
+            c if c.is_control() => out.extend(c.escape_default()),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ironroot_codes::input;
+
+    #[test]
+    fn every_json_line_is_an_object_with_its_event_first() {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut report = Reporter::new(true, &mut out, &mut err);
+        report.text("not for programs");
+        report.task_begin("sign", "Signing");
+        report.task_end("sign", json!({ "bytes": 3 }));
+        report.failure(&Failure::new(input::KEY_MISSING, "no \"key\"\n").about("a.bin"));
+        let text = String::from_utf8(out).unwrap();
+        let lines: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        let events: Vec<&str> = lines.iter().filter_map(|l| l["event"].as_str()).collect();
+        assert_eq!(events, ["task_begin", "task_end", "error"]);
+        assert!(text.lines().all(|l| l.starts_with("{\"event\":")));
+        assert_eq!(lines[2]["code"], "IR-1105");
+        assert_eq!(lines[2]["exit"], 2);
+        assert_eq!(lines[2]["cause"], "no \"key\"\n");
+        assert!(err.is_empty());
+    }
+
+    #[test]
+    fn a_file_name_cannot_steer_the_terminal() {
+        assert_eq!(printable("a\u{1b}[2Jb\r\nc"), "a\\u{1b}[2Jb\\r\nc");
+    }
+}

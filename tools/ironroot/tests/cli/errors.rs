@@ -1,0 +1,103 @@
+//! Help, usage errors, `explain`, `doctor`.
+
+use crate::support::Scratch;
+
+/// Every command, as its words.
+const COMMANDS: &[&str] = &[
+    "",
+    "keys",
+    "keys generate",
+    "keys show",
+    "keys public",
+    "image",
+    "image sign",
+    "image verify",
+    "image info",
+    "explain",
+    "doctor",
+];
+
+#[test]
+fn every_command_has_help_with_examples() {
+    let dir = Scratch::new();
+    for command in COMMANDS {
+        for flag in ["--help", "-h"] {
+            let run = dir.run(&format!("{command} {flag}"));
+            assert_eq!(run.exit, 0, "{command}: {}", run.stderr);
+            assert!(run.stderr.is_empty());
+        }
+        let help = dir.run(&format!("{command} --help")).stdout;
+        assert!(help.contains("Examples:\n  ironroot "), "{command}:\n{help}");
+        assert!(help.contains("--json"), "{command}:\n{help}");
+        assert!(!help.contains('\u{1b}'), "colours where no terminal is");
+    }
+}
+
+#[test]
+fn the_help_lists_the_exit_codes() {
+    let dir = Scratch::new();
+    let help = dir.run("--help").stdout;
+    let explained = dir.run("explain exit-codes").stdout;
+    for line in explained.lines() {
+        assert!(help.contains(line), "{line}");
+    }
+    assert!(help.contains("  3  a verification failed"));
+}
+
+#[test]
+fn a_command_line_that_cannot_be_used() {
+    let dir = Scratch::new();
+    for line in ["keys generate", "keys explode", "--frobnicate", "explain", "image sign", "explain --list IR-1001"] {
+        dir.refused(line, "IR-1001", 2);
+    }
+    let error = dir.refused("keys generat -o x", "IR-1001", 2);
+    assert!(error["cause"].as_str().unwrap().contains("generate"), "a similar name is offered: {error}");
+    let bare = dir.run("");
+    assert_eq!(bare.exit, 2);
+    assert!(bare.stderr.contains("Usage: ironroot"));
+}
+
+#[test]
+fn a_code_is_explained() {
+    let dir = Scratch::new();
+    let text = dir.run("explain IR-2203");
+    assert_eq!(text.exit, 0);
+    for word in ["IR-2203", "hash-mismatch", "cause", "fix", "3: a verification failed"] {
+        assert!(text.stdout.contains(word), "{word} is missing in\n{}", text.stdout);
+    }
+    let json = dir.run("explain 2203 --json").result();
+    assert_eq!((&json["code"], &json["name"], &json["exit"]), (&"IR-2203".into(), &"hash-mismatch".into(), &3.into()));
+    let list = dir.run("explain --list --json").result();
+    let codes = list["codes"].as_array().unwrap();
+    assert!(codes.len() > 100);
+    // Every listed code can be explained: nobody is sent to a page that is not there.
+    for code in codes.iter().step_by(17) {
+        let code = code["code"].as_str().unwrap();
+        assert_eq!(dir.run(&format!("explain {code} --json")).result()["code"], code);
+    }
+    for unknown in ["IR-0000", "9999", "nonsense", "IR-22", "hash-missmatch"] {
+        dir.refused(&format!("explain {unknown}"), "IR-1008", 2);
+    }
+}
+
+#[test]
+fn doctor_says_what_the_build_carries() {
+    let result = Scratch::new().run("doctor --json").result();
+    assert_eq!(result["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(result["firmware"].as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn a_closed_pipe_is_no_panic() {
+    use std::process::{Command, Stdio};
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ironroot"))
+        .args(["explain", "--list"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"));
+    assert!(output.status.code().is_some());
+}

@@ -1,0 +1,6 @@
+//! The command line as a user meets it: the binary, its exit codes, its files.
+
+mod bad_input;
+mod errors;
+mod keys;
+mod support;

@@ -1,0 +1,103 @@
+//! Register blocks as tables: what most registers do is remember what was written to their writable bits.
+
+use std::hash::{Hash, Hasher};
+
+/// One register of a block.
+#[derive(Clone, Copy, Debug)]
+pub struct Register {
+    /// Byte offset from the block's base.
+    pub offset: u16,
+    /// Name in the manual.
+    pub name: &'static str,
+    /// Value after reset.
+    pub reset: u32,
+    /// Bits that keep what software writes. The others change only by the block's own rules.
+    pub writable: u32,
+}
+
+/// Shorthand for a table line.
+pub const fn register(offset: u16, name: &'static str, reset: u32, writable: u32) -> Register {
+    Register { offset, name, reset, writable }
+}
+
+/// A write as the bus delivers it to a 32-bit register: narrower writes have a mask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Data on the byte lanes that are written; other lanes zero.
+    pub value: u32,
+    /// Ones on the written lanes.
+    pub mask: u32,
+}
+
+impl Written {
+    /// A write of all 32 bits.
+    pub const fn word(value: u32) -> Self {
+        Written { value, mask: u32::MAX }
+    }
+
+    /// What a register that held `old` holds if all its bits are writable.
+    pub const fn over(self, old: u32) -> u32 {
+        (old & !self.mask) | (self.value & self.mask)
+    }
+
+    /// The write with bits outside `writable` taken away.
+    pub const fn only(self, writable: u32) -> Self {
+        Written { value: self.value & writable, mask: self.mask & writable }
+    }
+}
+
+/// The values of one block.
+#[derive(Clone, Debug)]
+pub struct Registers {
+    table: &'static [Register],
+    values: Vec<u32>,
+}
+
+impl Registers {
+    /// A block in reset state. `table` is sorted by offset.
+    pub fn new(table: &'static [Register]) -> Self {
+        debug_assert!(table.is_sorted_by(|a, b| a.offset < b.offset));
+        Registers { table, values: table.iter().map(|register| register.reset).collect() }
+    }
+
+    fn index(&self, offset: u32) -> Option<usize> {
+        self.table.binary_search_by_key(&offset, |register| u32::from(register.offset)).ok()
+    }
+
+    /// The value, or `None` for an offset that has no register.
+    pub fn read(&self, offset: u32) -> Option<u32> {
+        self.index(offset).map(|index| self.values[index])
+    }
+
+    /// The value; 0 for an offset that has no register.
+    pub fn get(&self, offset: u32) -> u32 {
+        self.read(offset).unwrap_or(0)
+    }
+
+    /// Writes the writable bits. False for an offset that has no register.
+    pub fn write(&mut self, offset: u32, written: Written) -> bool {
+        let Some(index) = self.index(offset) else { return false };
+        self.values[index] = written.only(self.table[index].writable).over(self.values[index]);
+        true
+    }
+
+    /// Sets a value regardless of which bits are writable: the block's own rules.
+    pub fn set(&mut self, offset: u32, value: u32) {
+        if let Some(index) = self.index(offset) {
+            self.values[index] = value;
+        }
+    }
+
+    /// Back to reset values.
+    pub fn reset(&mut self) {
+        for (value, register) in self.values.iter_mut().zip(self.table) {
+            *value = register.reset;
+        }
+    }
+}
+
+impl Hash for Registers {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.values.hash(state);
+    }
+}

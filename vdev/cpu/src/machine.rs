@@ -1,0 +1,644 @@
+//! Running a core: the block loop, events, interrupts, stops, snapshots.
+//!
+//! Interrupts are looked at between instructions at two kinds of moments only: when the virtual time of the next event is
+//! reached, and after an instruction that touched something outside the core ([`Flow::Sync`]). Both are properties of the
+//! instruction stream, not of how it is cut into blocks, so stepping and block execution give the same states.
+
+use std::collections::BTreeSet;
+use std::hash::Hasher;
+
+use crate::blocks::{Block, Blocks, MAX_OPS};
+use crate::bus::{Bus, Request};
+use crate::core::{Core, Fault, Flags, FpRegs, Sleep};
+use crate::debug::{WatchHit, Watchpoint};
+use crate::decode;
+use crate::insn::Insn;
+use crate::lower::lower;
+use crate::memory::{Memory, MemorySnapshot};
+use crate::op::{Args, Flow, Op};
+use crate::scs::Scs;
+use crate::tlb::{PAGE_MASK, PAGE_SIZE, Tlb};
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The instruction limit was reached.
+    Limit,
+    /// A breakpoint of the host, at this address; its instruction has not run.
+    Breakpoint(u32),
+    /// A watched access was made (it has completed).
+    Watchpoint(WatchHit),
+    /// A BKPT instruction at this address, for the debugger or for semihosting; it has not completed.
+    Bkpt {
+        /// Address of the instruction.
+        pc: u32,
+        /// Its immediate.
+        imm: u8,
+    },
+    /// The core locked up: a fault inside a fault handler of the highest priority.
+    Lockup,
+    /// The core sleeps and nothing inside the chip will ever wake it; only input from outside can.
+    Idle,
+    /// The chip asks for the host, with a reason of its own.
+    Chip(u32),
+    /// The hook asked for it.
+    Hook,
+}
+
+/// What a hook wants of the instruction it was shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Run it.
+    Run,
+    /// Skip it as if it were a NOP (a glitch).
+    Skip,
+    /// Stop before it.
+    Stop,
+}
+
+/// Looks at every instruction before it runs. With [`NoHook`] the loop has no trace of it.
+pub trait Hook<B: Bus> {
+    /// False only for [`NoHook`].
+    const ACTIVE: bool = true;
+    /// Called with the state before the instruction at `pc` (whose IT condition passed or not: see `args.it`).
+    fn before(&mut self, core: &mut Core<B>, pc: u32, args: &Args) -> Action;
+    /// Called when an exception (number) was entered or a return left one, with the state after it.
+    fn exception(&mut self, _core: &Core<B>, _exception: u16) {}
+}
+
+/// No hook.
+pub struct NoHook;
+
+impl<B: Bus> Hook<B> for NoHook {
+    const ACTIVE: bool = false;
+    fn before(&mut self, _: &mut Core<B>, _: u32, _: &Args) -> Action {
+        Action::Run
+    }
+}
+
+/// A core, its chip, and the cached code.
+#[derive(Clone)]
+pub struct Machine<B: Bus> {
+    /// The state.
+    pub core: Core<B>,
+    blocks: Blocks<B>,
+    breakpoints: BTreeSet<u32>,
+    /// Resume over the breakpoint at this address.
+    stepping_off: Option<u32>,
+    /// Resets so far.
+    pub resets: u64,
+}
+
+/// A machine at one moment. Cheap to make and to keep: unchanged memory is shared with other snapshots.
+#[derive(Clone)]
+pub struct Snapshot<B: Bus> {
+    core: Core<B>,
+    memory: MemorySnapshot,
+    resets: u64,
+}
+
+impl<B: Bus> Machine<B> {
+    /// A machine at its power-on reset.
+    pub fn new(bus: B) -> Machine<B> {
+        let scs = Scs::new(bus.core_config(), bus.reset_vector_base());
+        let core = Core {
+            r: [0; 16],
+            flags: Flags::CLEAR,
+            it: 0,
+            thumb: true,
+            ipsr: 0,
+            other_sp: 0,
+            primask: false,
+            faultmask: false,
+            basepri: 0,
+            control: 0,
+            fp: FpRegs { s: [0; 32], fpscr: 0 },
+            fp_ready: false,
+            scs,
+            exclusive: None,
+            event: false,
+            sleep: Sleep::Awake,
+            lockup: false,
+            pending_fault: Fault::Undefined,
+            sync: true,
+            cycles: 0,
+            instructions: 0,
+            block_pc: 0,
+            block_cycles: 0,
+            tlb: Tlb::new(),
+            halting_debug: false,
+            semihosting: false,
+            bus,
+        };
+        let mut machine = Machine {
+            core,
+            blocks: Blocks::new(),
+            breakpoints: BTreeSet::new(),
+            stepping_off: None,
+            resets: 0,
+        };
+        machine.reset_core();
+        machine
+    }
+
+    /// System reset of core and chip (SYSRESETREQ, a pin, the debugger).
+    pub fn system_reset(&mut self) {
+        self.core.bus.system_reset(self.core.cycles);
+        self.resets += 1;
+        self.reset_core();
+    }
+
+    /// Reset of the core alone: registers, system control space, then SP and PC from the vector table.
+    pub fn reset_core(&mut self) {
+        let core = &mut self.core;
+        let watch = std::mem::take(&mut core.scs.watch);
+        core.scs = Scs::new(core.bus.core_config(), core.bus.reset_vector_base());
+        core.scs.watch = watch;
+        core.r = [0; 16];
+        core.r[14] = u32::MAX;
+        core.flags = Flags::CLEAR;
+        (core.it, core.ipsr, core.other_sp) = (0, 0, 0);
+        (core.primask, core.faultmask, core.basepri, core.control) = (false, false, 0, 0);
+        core.fp = FpRegs { s: [0; 32], fpscr: 0 };
+        core.exclusive = None;
+        (core.event, core.sleep, core.lockup, core.sync) = (false, Sleep::Awake, false, true);
+        core.tlb.flush();
+        core.update_fp_ready();
+        let base = core.scs.vtor;
+        let stack = core.read_vector(base);
+        let entry = core.read_vector(base.wrapping_add(4));
+        match (stack, entry) {
+            (Some(stack), Some(entry)) => {
+                core.r[13] = stack & !3;
+                core.r[15] = entry & !1;
+                core.thumb = entry & 1 != 0;
+            }
+            // No vector table: the core cannot even take a fault.
+            _ => core.lockup = true,
+        }
+    }
+
+    /// Runs at most `limit` instructions.
+    pub fn run(&mut self, limit: u64) -> Stop {
+        self.run_hooked(limit, &mut NoHook)
+    }
+
+    /// Runs one instruction (or takes one exception whose cause was already there, then one instruction).
+    pub fn step(&mut self) -> Stop {
+        self.run(1)
+    }
+
+    /// Runs at most `limit` instructions, showing each to `hook` first.
+    pub fn run_hooked<H: Hook<B>>(&mut self, limit: u64, hook: &mut H) -> Stop {
+        let end = self.core.instructions.saturating_add(limit);
+        let mut next_event = 0;
+        loop {
+            if self.core.sync || self.core.cycles >= next_event {
+                if let Some(stop) = self.service(hook) {
+                    return stop;
+                }
+                next_event = self.core.bus.next_event().min(self.core.scs.systick.next_event());
+            }
+            if self.core.instructions >= end {
+                return Stop::Limit;
+            }
+            let budget = (end - self.core.instructions).min(next_event.saturating_sub(self.core.cycles)).max(1);
+            if let Some(stop) = self.run_block(budget, hook) {
+                return stop;
+            }
+        }
+    }
+
+    /// Everything that happens between instructions: due events, resets, written code, watchpoints, sleep, interrupts.
+    fn service<H: Hook<B>>(&mut self, hook: &mut H) -> Option<Stop> {
+        loop {
+            let core = &mut self.core;
+            core.sync = false;
+            let now = core.cycles;
+            if core.bus.next_event() <= now {
+                core.bus.advance(now);
+            }
+            core.sync_epoch();
+            if core.scs.systick.next_event() <= now && core.scs.systick.advance(now) {
+                core.scs.nvic.pending.put(crate::nvic::number::SYS_TICK, true);
+            }
+            let request = core.bus.take_request();
+            if std::mem::take(&mut core.scs.reset_requested) || request == Some(Request::SystemReset) {
+                self.drop_written_code();
+                self.system_reset();
+                continue;
+            }
+            if self.core.bus.memory().has_code_writes() {
+                self.drop_written_code();
+            }
+            let core = &mut self.core;
+            if let Some(Request::Stop(reason)) = request {
+                return Some(Stop::Chip(reason));
+            }
+            if let Some(hit) = core.scs.watch.take_hit() {
+                core.sync = true;
+                return Some(Stop::Watchpoint(hit));
+            }
+            if core.lockup {
+                core.sync = true;
+                return Some(Stop::Lockup);
+            }
+            let lines = *core.bus.irq_lines();
+            core.scs.nvic.update_lines(&lines);
+            if core.sleep != Sleep::Awake && !self.wake_up() {
+                let core = &mut self.core;
+                let event = core.bus.next_event().min(core.scs.systick.next_event());
+                if event == u64::MAX {
+                    core.sync = true;
+                    return Some(Stop::Idle);
+                }
+                core.cycles = core.cycles.max(event);
+                continue;
+            }
+            let core = &mut self.core;
+            if let Some(exception) = core.preempting() {
+                let at = core.r[15];
+                core.enter_exception(exception, at);
+                if H::ACTIVE {
+                    hook.exception(core, core.ipsr);
+                }
+                continue;
+            }
+            core.sync = false;
+            return None;
+        }
+    }
+
+    fn wake_up(&mut self) -> bool {
+        let core = &mut self.core;
+        let awake = match core.sleep {
+            Sleep::Awake => true,
+            Sleep::Interrupt => core.wakes(),
+            Sleep::Event => core.wakes() || std::mem::take(&mut core.event),
+        };
+        if awake {
+            core.sleep = Sleep::Awake;
+        }
+        awake
+    }
+
+    fn drop_written_code(&mut self) {
+        for (from, to) in self.core.bus.memory_mut().take_code_writes() {
+            if self.blocks.invalidate(from, to) {
+                self.core.bus.memory_mut().unmark_code(from);
+            }
+        }
+    }
+
+    /// Runs the block at the program counter, at most `budget` (≥ 1) instructions of it.
+    #[inline(always)]
+    fn run_block<H: Hook<B>>(&mut self, budget: u64, hook: &mut H) -> Option<Stop> {
+        let pc = self.core.r[15];
+        let it = self.core.it;
+        if !self.breakpoints.is_empty() && self.at_breakpoint(pc) {
+            return Some(Stop::Breakpoint(pc));
+        }
+        if !self.core.thumb {
+            self.fault_at(Fault::InvalidState, pc, it, hook);
+            return None;
+        }
+        let page = match self.core.fetch_page(pc) {
+            Ok(page) => page,
+            Err(fault) => {
+                self.fault_at(fault, pc, it, hook);
+                return None;
+            }
+        };
+        let Some(page) = page else { return self.run_uncached(pc, it, hook) };
+        let arena = page + (pc & !PAGE_MASK);
+        let id = match self.blocks.find(pc, it, arena) {
+            Some(id) => id,
+            None => match self.make_block(pc, it, arena) {
+                Some(id) => id,
+                None => return self.run_uncached(pc, it, hook),
+            },
+        };
+        let block = self.blocks.get(id)?;
+        let core = &mut self.core;
+        if let Some(second) = block.second_page {
+            // An instruction across two pages: the second one must be fetchable too, every time.
+            match core.fetch_page(second) {
+                Ok(Some(_)) => {}
+                Ok(None) => return self.run_uncached(pc, it, hook),
+                Err(fault) => {
+                    self.fault_at(fault, pc, it, hook);
+                    return None;
+                }
+            }
+        }
+        let count = usize::try_from(budget).unwrap_or(usize::MAX).min(block.ops.len());
+        let ops = &block.ops[..count];
+        let (end_pc, end_it) = match block.ops.get(count) {
+            Some(op) => (pc.wrapping_add(u32::from(op.args.offset)), op.args.it),
+            None => (pc.wrapping_add(block.length), block.end_it),
+        };
+        let stop = execute(core, ops, pc, end_pc, end_it, hook);
+        if core.sync && matches!(stop, Some(Outcome::Exception)) && H::ACTIVE {
+            hook.exception(core, core.ipsr);
+        }
+        match stop {
+            Some(Outcome::Stop(stop)) => Some(stop),
+            _ => None,
+        }
+    }
+
+    fn at_breakpoint(&mut self, pc: u32) -> bool {
+        if self.stepping_off.take() == Some(pc) {
+            return false;
+        }
+        if self.breakpoints.contains(&pc) {
+            self.stepping_off = Some(pc);
+            return true;
+        }
+        false
+    }
+
+    /// Takes a fault of the fetch at `pc`. It counts as one instruction: a program that only faults still makes progress.
+    #[cold]
+    fn fault_at<H: Hook<B>>(&mut self, fault: Fault, pc: u32, it: u8, hook: &mut H) {
+        let core = &mut self.core;
+        core.it = it;
+        core.cycles += 1;
+        core.instructions += 1;
+        core.take_fault(fault, pc);
+        core.sync = true;
+        if H::ACTIVE {
+            hook.exception(core, core.ipsr);
+        }
+    }
+
+    /// Runs one instruction fetched the byte-exact way, without caching it.
+    #[cold]
+    fn run_uncached<H: Hook<B>>(&mut self, pc: u32, it: u8, hook: &mut H) -> Option<Stop> {
+        let fetched = self.core.fetch_half(pc).and_then(|first| {
+            let second = if decode::is_wide(first) { self.core.fetch_half(pc.wrapping_add(2))? } else { 0 };
+            Ok((first, second))
+        });
+        let (first, second) = match fetched {
+            Ok(halves) => halves,
+            Err(fault) => {
+                self.fault_at(fault, pc, it, hook);
+                return None;
+            }
+        };
+        let (op, next_it, _) = translate::<B>(first, second, pc, Args { it, ..Args::default() });
+        let end = pc.wrapping_add(u32::from(op.args.length));
+        let stop = execute(&mut self.core, &[op], pc, end, next_it, hook);
+        // A page without a translation may have changed its mind (protection moved while fetching).
+        self.core.sync = true;
+        match stop {
+            Some(Outcome::Stop(stop)) => Some(stop),
+            _ => None,
+        }
+    }
+
+    /// Decodes the block at `pc`. None: only byte-exact fetches can tell (a seam in the map inside an instruction).
+    #[cold]
+    #[inline(never)]
+    fn make_block(&mut self, pc: u32, it: u8, arena: u32) -> Option<u32> {
+        if self.blocks.is_full() {
+            self.blocks.clear();
+        }
+        let mut ops = Vec::new();
+        let mut offset = 0u32;
+        let mut now_it = it;
+        let mut second_page = None;
+        let left = PAGE_SIZE - (pc & !PAGE_MASK);
+        while ops.len() < MAX_OPS && offset < left {
+            if offset > 0 && self.breakpoints.contains(&pc.wrapping_add(offset)) {
+                break;
+            }
+            let half = |at: u32| self.core.bus.memory().read(at, crate::bus::Size::Half) as u16;
+            let first = half(arena + offset);
+            let wide = decode::is_wide(first);
+            if wide && offset + 2 >= left {
+                if offset > 0 {
+                    break;
+                }
+                let next = pc.wrapping_add(2);
+                match self.core.fetch_page(next) {
+                    Ok(Some(page)) if page == arena + 2 => second_page = Some(next),
+                    _ => return None,
+                }
+            }
+            let half = |at: u32| self.core.bus.memory().read(at, crate::bus::Size::Half) as u16;
+            let second = if wide { half(arena + offset + 2) } else { 0 };
+            let args = Args { it: now_it, offset: offset as u16, index: ops.len() as u8, ..Args::default() };
+            let (op, next_it, ends) = translate::<B>(first, second, pc.wrapping_add(offset), args);
+            offset += u32::from(op.args.length);
+            ops.push(op);
+            now_it = next_it;
+            if ends || second_page.is_some() {
+                break;
+            }
+        }
+        let block = Block { pc, it, end_it: now_it, length: offset, arena, second_page, ops };
+        let mut newly_marked = self.core.bus.memory_mut().mark_code(arena);
+        newly_marked |= self.core.bus.memory_mut().mark_code(arena + offset.max(1) - 1);
+        if newly_marked {
+            self.core.tlb.write.flush();
+        }
+        Some(self.blocks.insert(block))
+    }
+
+    /// Breakpoints of the host.
+    pub fn set_breakpoints(&mut self, addresses: impl IntoIterator<Item = u32>) {
+        self.breakpoints = addresses.into_iter().map(|a| a & !1).collect();
+        self.blocks.clear();
+    }
+
+    /// Watchpoints of the host.
+    pub fn set_watchpoints(&mut self, watchpoints: Vec<Watchpoint>) {
+        self.core.scs.watch.set_host(watchpoints);
+        self.core.tlb.flush();
+    }
+
+    /// Makes every data access go through [`Bus::read`] and [`Bus::write`] (a trace of accesses), or ends that.
+    pub fn watch_everything(&mut self, on: bool) {
+        self.core.scs.watch.everything = on;
+        self.core.tlb.flush();
+    }
+
+    /// After the host changed anything by hand (registers, memory, input to the chip): look at everything again.
+    pub fn poke(&mut self) {
+        self.core.sync = true;
+        self.core.tlb.flush();
+        self.drop_written_code();
+        self.core.update_fp_ready();
+    }
+
+    /// The machine as it is now.
+    pub fn snapshot(&mut self) -> Snapshot<B> {
+        self.core.tlb.write.flush();
+        let mut memory = std::mem::take(self.core.bus.memory_mut());
+        let core = self.core.clone();
+        let pages = memory.snapshot();
+        *self.core.bus.memory_mut() = memory;
+        Snapshot { core, memory: pages, resets: self.resets }
+    }
+
+    /// Brings back a moment of this machine (or of one made from the same chip).
+    pub fn restore(&mut self, snapshot: &Snapshot<B>) {
+        let mut memory = std::mem::take(self.core.bus.memory_mut());
+        memory.restore(&snapshot.memory);
+        self.core.clone_from(&snapshot.core);
+        *self.core.bus.memory_mut() = memory;
+        self.core.tlb.flush();
+        self.core.sync = true;
+        self.resets = snapshot.resets;
+        self.stepping_off = None;
+        self.drop_written_code();
+    }
+
+    /// A hash of everything that decides how the machine goes on.
+    pub fn state_hash(&self) -> u64 {
+        use std::hash::Hash;
+        let mut hasher = std::collections::hash_map::DefaultHasher::new();
+        let core = &self.core;
+        (core.r, core.flags.to_apsr(), core.it, core.thumb, core.ipsr, core.other_sp).hash(&mut hasher);
+        (core.primask, core.faultmask, core.basepri, core.control, &core.fp).hash(&mut hasher);
+        (core.exclusive, core.event, core.sleep, core.lockup, core.cycles, core.instructions).hash(&mut hasher);
+        core.scs.hash_state(&mut hasher);
+        core.bus.hash_state(&mut hasher);
+        core.bus.memory().hash_content(&mut hasher);
+        hasher.finish()
+    }
+
+    /// All storage of the chip.
+    pub fn memory(&self) -> &Memory {
+        self.core.bus.memory()
+    }
+}
+
+enum Outcome {
+    Exception,
+    Stop(Stop),
+}
+
+/// Runs operations one after the other; leaves the core's PC, IT state, time and instruction count true.
+#[inline(always)]
+fn execute<B: Bus, H: Hook<B>>(
+    core: &mut Core<B>,
+    ops: &[Op<B>],
+    pc: u32,
+    end_pc: u32,
+    end_it: u8,
+    hook: &mut H,
+) -> Option<Outcome> {
+    core.block_pc = pc;
+    core.block_cycles = core.cycles;
+    core.it = 0;
+    let mut last = None;
+    for op in ops {
+        if H::ACTIVE {
+            let at = pc.wrapping_add(u32::from(op.args.offset));
+            match hook.before(core, at, &op.args) {
+                Action::Run => {}
+                Action::Skip => continue,
+                Action::Stop => {
+                    retire(core, u64::from(op.args.index));
+                    (core.r[15], core.it) = (at, op.args.it);
+                    return Some(Outcome::Stop(Stop::Hook));
+                }
+            }
+        }
+        if op.args.it & 0xF != 0 && !core.flags.passes(op.args.it >> 4) {
+            continue;
+        }
+        let flow = (op.run)(core, &op.args);
+        if flow != Flow::Next {
+            last = Some((flow, op));
+            break;
+        }
+    }
+    let Some((flow, op)) = last else {
+        retire(core, ops.len() as u64);
+        (core.r[15], core.it) = (end_pc, end_it);
+        return None;
+    };
+    let at = pc.wrapping_add(u32::from(op.args.offset));
+    let after = at.wrapping_add(u32::from(op.args.length));
+    retire(core, u64::from(op.args.index) + 1);
+    match flow {
+        Flow::Next | Flow::Sync | Flow::Sleep => {
+            (core.r[15], core.it) = (after, Core::<B>::it_advance(op.args.it));
+            core.sync = true;
+            None
+        }
+        Flow::Branch => None,
+        Flow::BranchSync => {
+            core.sync = true;
+            None
+        }
+        Flow::Fault => {
+            core.it = op.args.it;
+            core.take_fault(core.pending_fault, at);
+            core.sync = true;
+            Some(Outcome::Exception)
+        }
+        Flow::Supervisor => {
+            core.it = Core::<B>::it_advance(op.args.it);
+            core.take_fault(core.pending_fault, after);
+            core.sync = true;
+            Some(Outcome::Exception)
+        }
+        Flow::Halt => {
+            retire_back(core);
+            (core.r[15], core.it) = (at, op.args.it);
+            core.sync = true;
+            Some(Outcome::Stop(Stop::Bkpt { pc: at, imm: op.args.imm as u8 }))
+        }
+    }
+}
+
+/// Counts `instructions` of the running block; its start may have been moved by waits.
+#[inline(always)]
+fn retire<B: Bus>(core: &mut Core<B>, instructions: u64) {
+    core.cycles = core.block_cycles + instructions;
+    core.instructions += instructions;
+}
+
+/// Takes back the last instruction: a breakpoint has not completed.
+fn retire_back<B: Bus>(core: &mut Core<B>) {
+    core.cycles -= 1;
+    core.instructions -= 1;
+}
+
+/// Decodes and lowers one instruction. Returns the operation, the IT state behind it, and whether it ends a block.
+fn translate<B: Bus>(first: u16, second: u16, pc: u32, args: Args) -> (Op<B>, u8, bool) {
+    let in_it = args.it & 0xF != 0;
+    let decoded = decode::decode(first, second, in_it);
+    let op = lower::<B>(&decoded.insn, pc, Args { length: decoded.length, ..args });
+    let next_it = match decoded.insn {
+        Insn::It { first, mask } => (first.0 << 4) | (mask & 0xF),
+        _ => Core::<B>::it_advance(args.it),
+    };
+    (op, next_it, ends_block(&decoded.insn))
+}
+
+/// Whether nothing behind this instruction is reached by falling through it (or only rarely).
+fn ends_block(insn: &Insn) -> bool {
+    use crate::insn::{Address, Operand};
+    match *insn {
+        Insn::Branch { .. }
+        | Insn::BranchLink { .. }
+        | Insn::Bx { .. }
+        | Insn::Blx { .. }
+        | Insn::CompareBranch { .. }
+        | Insn::TableBranch { .. }
+        | Insn::Svc { .. }
+        | Insn::Bkpt { .. }
+        | Insn::Udf { .. }
+        | Insn::Undefined { .. }
+        | Insn::Barrier { .. } => true,
+        Insn::LoadMultiple { registers, .. } => registers & 0x8000 != 0,
+        Insn::Load { rt, address: Address::Imm { .. } | Address::Reg { .. } | Address::Literal { .. }, .. } => rt == 15,
+        Insn::Dp { rd: 15, src: Operand::Reg { .. }, .. } => true,
+        _ => false,
+    }
+}
