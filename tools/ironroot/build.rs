@@ -25,7 +25,8 @@ fn main() {
             Ok(path) => format!("Some(include_bytes!({:?}))", path.display().to_string()),
             Err(_) => "None".to_owned(),
         };
-        writeln!(code, "const {constant}: Option<&[u8]> = {value};").expect("writing to a String cannot fail");
+        writeln!(code, "const {constant}: Option<&[u8]> = {value};")
+            .expect("writing to a String cannot fail");
     }
     std::fs::write(Path::new(&out).join("embedded.rs"), code).expect("OUT_DIR is writable");
 }

@@ -161,8 +161,7 @@ pub fn decide(
     };
     let verified = verify(&image, slot, keys.keys(), &policy.image, crypto)
         .map_err(|error| refuse(error.code(), Stage::Verify))?;
-    let vector_table =
-        check_vectors(slot, &verified, policy).map_err(|code| refuse(code, Stage::Vectors))?;
+    let vector_table = check_vectors(slot, &verified, policy).map_err(|code| refuse(code, Stage::Vectors))?;
 
     // A fault may have skipped the check above with its branch; the index of the key that really verified is other data.
     let demo_key = keys.is_demo(verified.key_index());

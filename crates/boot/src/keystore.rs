@@ -144,7 +144,8 @@ pub fn build(keys: &[StoredKey], crypto: &mut impl Crypto) -> Result<[u8; PAGE_L
     if keys.len() > MAX_KEYS {
         return Err(BuildError::TooManyKeys);
     }
-    if (1..keys.len()).any(|end| keys.iter().take(end).any(|k| keys.get(end).is_some_and(|e| e.key == k.key))) {
+    if (1..keys.len()).any(|end| keys.iter().take(end).any(|k| keys.get(end).is_some_and(|e| e.key == k.key)))
+    {
         return Err(BuildError::RepeatedKey);
     }
     let mut page = [stm32h735::ERASED; PAGE_LEN];

@@ -26,7 +26,11 @@ fn every_entry_is_complete() {
             "{} is not kebab-case",
             entry.name
         );
-        assert!(!entry.summary.is_empty() && !entry.summary.ends_with('.'), "{}: summary is a heading", entry.name);
+        assert!(
+            !entry.summary.is_empty() && !entry.summary.ends_with('.'),
+            "{}: summary is a heading",
+            entry.name
+        );
         for text in [entry.cause, entry.consequence, entry.remedy] {
             assert!(text.len() > 10 && text.ends_with('.'), "{}: {text:?} is no sentence", entry.name);
         }
@@ -52,7 +56,8 @@ fn codes_are_read_as_they_are_shown() {
     for text in ["IR-2003", "ir-2003", "2003"] {
         assert_eq!(text.parse(), Ok(image::BAD_MAGIC), "{text}");
     }
-    for text in ["", "IR-", "203", "20031", "+203", "IR2003", "IR-IR-2003", "-2003", "IR-20x3", "\u{e9}-2003"] {
+    for text in ["", "IR-", "203", "20031", "+203", "IR2003", "IR-IR-2003", "-2003", "IR-20x3", "\u{e9}-2003"]
+    {
         assert!(text.parse::<Code>().is_err(), "{text:?} was taken");
     }
 }

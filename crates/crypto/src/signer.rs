@@ -26,4 +26,3 @@ impl fmt::Display for SignError {
 }
 
 impl core::error::Error for SignError {}
-

@@ -303,7 +303,12 @@ const TRAILER_MAGIC_ALIGNED: [u8; 14] =
 ///
 /// `max_align` is the largest write size of the system's flashes (8, 16 or 32), `trailer` the room of the whole trailer,
 /// which the image must leave free.
-pub fn pad_to_slot(image: &mut Vec<u8>, slot_size: u32, trailer: u32, max_align: u16) -> Result<(), BuildError> {
+pub fn pad_to_slot(
+    image: &mut Vec<u8>,
+    slot_size: u32,
+    trailer: u32,
+    max_align: u16,
+) -> Result<(), BuildError> {
     let mut magic = TRAILER_MAGIC_8;
     match max_align {
         8 => {}

@@ -228,7 +228,11 @@ impl Header {
             (header.flags.bits() & !dialect.known_flags() == 0, codes::RESERVED_FLAGS, FLAGS),
             (u32_at(&bytes, RESERVED) == 0, codes::RESERVED_FIELD, RESERVED),
             // An address that no flag gives a meaning is ignored by one loader and obeyed by the next.
-            (header.load_address == 0 || header.flags.intersects(positioned), codes::LOAD_ADDRESS, LOAD_ADDRESS),
+            (
+                header.load_address == 0 || header.flags.intersects(positioned),
+                codes::LOAD_ADDRESS,
+                LOAD_ADDRESS,
+            ),
         ];
         for (passed, code, offset) in checks {
             if !passed {

@@ -11,6 +11,9 @@ use crate::{Area, Dialect, Error, Flags, Header, Kind, ReadAt, Tlv, TlvType};
 /// Length of the info header of a TLV area, and of the header of a TLV.
 const TLV_HEADER: u32 = 4;
 
+// Which kinds were seen is kept in the bits of a u16.
+const _: () = assert!((Kind::Custom as u32) < u16::BITS);
+
 /// What bounds an image from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

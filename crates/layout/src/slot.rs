@@ -106,7 +106,9 @@ impl fmt::Display for AppError {
             Self::WrongAddress { expected, actual } => {
                 write!(f, "the vector table is at {actual}, the slot has it at {expected}")
             }
-            Self::TooLarge { room, needed } => write!(f, "the application needs {needed}, the slot has room for {room}"),
+            Self::TooLarge { room, needed } => {
+                write!(f, "the application needs {needed}, the slot has room for {room}")
+            }
             Self::EndsBeforeStart { start, end } => write!(f, "it ends at {end}, before its start {start}"),
         }
     }

@@ -173,14 +173,17 @@ pub(crate) fn wipe_and_exit(
 pub(crate) fn call_initialize(service: u32, areas: u32, area: &SecureAreaArgument) -> u32 {
     let result;
     // SAFETY: the address comes from the ROM's service table, whose functions follow the procedure call
-    // standard; the clobbers are those of a C call.
+    // standard; the clobbers are those of a C call, without FPU registers, which neither side uses.
     unsafe {
         asm!(
             "blx {service}",
             service = in(reg) service,
             inout("r0") areas => result,
-            in("r1") core::ptr::from_ref(area),
-            clobber_abi("C"),
+            inout("r1") core::ptr::from_ref(area) => _,
+            out("r2") _,
+            out("r3") _,
+            out("r12") _,
+            out("lr") _,
         );
     }
     result

@@ -2,9 +2,9 @@
 
 use crate::request::{self, Block};
 use ironroot_hal::{flash, jump, memory, rssc, scb};
-use ironroot_layout::stm32h735::{FLASH, VECTOR_TABLE_ALIGNMENT};
 use ironroot_layout::stm32h735::options::{SECURE_AREA_UNIT, Scar, SecureArea};
 use ironroot_layout::stm32h735::rss::{JTAG_ENABLE, RSS_ERROR};
+use ironroot_layout::stm32h735::{FLASH, VECTOR_TABLE_ALIGNMENT};
 use ironroot_layout::{Address, Region, Size};
 
 /// Version of this library: bytes patch, minor, major, 0, from the least significant.

@@ -1,1 +1,125 @@
-#![no_std] #![no_main] #[panic_handler] fn p(_:&core::panic::PanicInfo)->!{loop{}}
+//! Secure user software: the first code of the product that runs after RSS, in the secure area.
+//!
+//! What it does:
+//! 1. Refuses to run where it could not protect anything (SECURITY not set), and has RSS create the secure area
+//!    when there is none yet.
+//! 2. Asks `ironroot-boot` whether the image in the slot may run. The decision is that crate's; this program
+//!    wires flash, cryptography and console to it.
+//! 3. Starts the image through the exit service of RSS, which closes the secure area with this program and the
+//!    keys in it, after wiping its RAM. Debug access stays closed.
+//!
+//! What it never does: write flash, enable an interrupt, take input. How failures look from outside: one line
+//! `refused: IR-… name` on the console, the same code in the hand-off record, and a core that sleeps.
+#![no_std]
+#![no_main]
+
+mod report;
+mod stage;
+mod startup;
+
+use ironroot_boot::{BootPolicy, DeviceKind, Launch, Refusal, Stage, decide};
+use ironroot_codes::{Code, boot as codes, internal};
+use ironroot_hal::rss::{self, Debug, SecureAreaArgument};
+use ironroot_hal::{flash, jump, memory};
+use ironroot_layout::Address;
+use ironroot_layout::stm32h735::options::SecureArea;
+use ironroot_layout::stm32h735::{KEY_STORE, SECURE_AREA, SECURE_BOOT_RAM, SLOT};
+use report::Report;
+use startup::stage as mark;
+
+/// Entered once, from start-up, with `.data` and `.bss` in place.
+fn main() -> ! {
+    mark(stage::START);
+    // The record of an earlier boot must not pass for this one's, however this one ends.
+    memory::write_handoff(&[0; memory::HANDOFF_LEN]);
+    let mut report = Report::open();
+    report.text(concat!("ironroot secure-boot ", env!("CARGO_PKG_VERSION"))).end();
+
+    match run(&mut report) {
+        Ok((launch, vectors)) => hand_over(report, &launch, vectors),
+        Err(refusal) => refuse(report, &refusal),
+    }
+}
+
+/// State of the chip, then the decision. The vector table comes with its proof.
+fn run(report: &mut Report) -> Result<(Launch, Address), Refusal> {
+    let chip = |code| Refusal::new(code, Stage::Chip, SLOT.region.start());
+
+    if !flash::secure_mode() {
+        return Err(chip(codes::SECURITY_NOT_SET));
+    }
+    match flash::secure_area().area {
+        SecureArea::None => {
+            request_area(report);
+            // Reached only when RSS refused.
+            return Err(chip(codes::SECURE_AREA_MISSING));
+        }
+        // A smaller area leaves the keys or the verifier outside; a larger one would close over the application.
+        SecureArea::Region(area) if area == SECURE_AREA => {}
+        SecureArea::Region(_) | SecureArea::WholeFlash => return Err(chip(codes::SECURE_AREA_MISSING)),
+    }
+
+    mark(stage::PARSE);
+    let (Some(slot), Some(keys)) = (memory::flash(SLOT.region), memory::flash(KEY_STORE)) else {
+        return Err(chip(internal::INTERNAL));
+    };
+    let policy = BootPolicy::stm32h735(DeviceKind::from_unique_id(&memory::unique_id()));
+    let launch = decide(slot, keys, &policy, &mut stage::Marked::new())?;
+    let vectors = launch.vector_table()?;
+    Ok((launch, vectors))
+}
+
+/// Asks RSS for the secure area. On success the chip resets inside.
+fn request_area(report: &mut Report) {
+    report.text("no secure area yet: asking RSS for it").end();
+    mark(stage::AREA_REQUEST);
+    rss::initialize_secure_area(&SecureAreaArgument {
+        size: SECURE_AREA.size().bytes(),
+        start: SECURE_AREA.start().value(),
+        remove_during_bank_erase: 1,
+    });
+}
+
+/// Says what was verified, leaves the record and leaves for good.
+fn hand_over(mut report: Report, launch: &Launch, vectors: Address) -> ! {
+    let version = launch.image().header().version;
+    report.text("verified: version ");
+    report.number(version.major.into(), 1).text(".").number(version.minor.into(), 1).text(".");
+    report.number(version.revision.into(), 1).text("+").number(version.build, 1).text(" counter ");
+    match launch.image().security_counter() {
+        Some(counter) => report.number(counter, 1),
+        None => report.text("none"),
+    };
+    report.text(" key ").hex(launch.image().key_hash().get(..8).unwrap_or_default()).end();
+    report.close();
+
+    memory::write_handoff(&launch.record().encode());
+    mark(stage::HANDOFF);
+    rss::exit_secure_area(vectors.value(), Debug::Closed, SECURE_BOOT_RAM, exit_refused)
+}
+
+/// The exit service came back: it did not take the vectors, or it is not there. Runs on an empty stack.
+extern "C" fn exit_refused() -> ! {
+    refuse_silently(codes::EXIT_REFUSED)
+}
+
+/// Says why, leaves the record and stays.
+fn refuse(mut report: Report, refusal: &Refusal) -> ! {
+    memory::write_handoff(&refusal.record().encode());
+    report.text("refused: ").code(refusal.code()).end();
+    mark(stage::REFUSED);
+    jump::halt()
+}
+
+/// Leaves the record and stays, without a word on the console: for faults, which may have come from there.
+fn refuse_silently(code: Code) -> ! {
+    memory::write_handoff(&Refusal::new(code, Stage::Launch, SLOT.region.start()).record().encode());
+    mark(stage::REFUSED);
+    jump::halt()
+}
+
+/// No message: it would print addresses, and its code would be as large as the boot. The record says "internal".
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    refuse_silently(internal::INTERNAL)
+}

@@ -35,17 +35,30 @@ impl Marked {
     }
 }
 
-/// A running hash that marks its end.
-pub struct MarkedSha256(<Software as Crypto>::Sha256);
+/// A running hash with marks, if it is the hash of the image: known by its first piece, which is longer than
+/// anything else that is hashed (the key store is hashed in pieces of at most 128 bytes).
+pub struct MarkedSha256 {
+    sha: <Software as Crypto>::Sha256,
+    marked: bool,
+}
+
+/// Least first piece of the image.
+const IMAGE_PIECE: usize = 256;
 
 impl Sha256 for MarkedSha256 {
     fn update(&mut self, data: &[u8]) {
-        self.0.update(data);
+        if !self.marked && data.len() >= IMAGE_PIECE {
+            self.marked = true;
+            startup::stage(HASH_BEGIN);
+        }
+        self.sha.update(data);
     }
 
     fn finish(self) -> Sha256Digest {
-        let digest = self.0.finish();
-        startup::stage(HASH_END);
+        let digest = self.sha.finish();
+        if self.marked {
+            startup::stage(HASH_END);
+        }
         digest
     }
 }
@@ -54,8 +67,7 @@ impl Crypto for Marked {
     type Sha256 = MarkedSha256;
 
     fn sha256(&mut self) -> MarkedSha256 {
-        startup::stage(HASH_BEGIN);
-        MarkedSha256(self.0.sha256())
+        MarkedSha256 { sha: self.0.sha256(), marked: false }
     }
 
     fn verify_p256(&mut self, key: &P256PublicKey, digest: &Sha256Digest, signature: &[u8]) -> Verdict {
@@ -63,10 +75,5 @@ impl Crypto for Marked {
         let verdict = self.0.verify_p256(key, digest, signature);
         startup::stage(SIGNATURE_END);
         verdict
-    }
-
-    /// Small pieces (keys, tables) are hashed without marks.
-    fn sha256_of(&mut self, data: &[u8]) -> Sha256Digest {
-        self.0.sha256_of(data)
     }
 }

@@ -52,7 +52,8 @@ impl Device {
         }
         if let Some(size) = header_size {
             slot.header = Size::new(size);
-            let aligned = slot.vector_table().is_some_and(|table| table.is_aligned(stm32h735::VECTOR_TABLE_ALIGNMENT));
+            let aligned =
+                slot.vector_table().is_some_and(|table| table.is_aligned(stm32h735::VECTOR_TABLE_ALIGNMENT));
             if !aligned || size == 0 || u16::try_from(size).is_err() {
                 let cause = format!(
                     "{size:#x} does not keep the vector table on a multiple of {:#x}, or is 64 KB or more",

@@ -21,7 +21,8 @@ pub struct Program {
 }
 
 /// The root security services: the virtual part's system flash.
-pub const RSS: Program = Program { name: "rss", purpose: "root security services (system flash)", elf: RSS_ELF };
+pub const RSS: Program =
+    Program { name: "rss", purpose: "root security services (system flash)", elf: RSS_ELF };
 /// The secure boot of the secure area.
 pub const SECURE_BOOT: Program =
     Program { name: "secure-boot", purpose: "secure boot (secure area)", elf: SECURE_BOOT_ELF };

@@ -97,29 +97,36 @@ pub fn parse(bytes: &[u8]) -> Result<Key> {
         return Err(Failure::new(input::FILE_EMPTY, "the file has no bytes"));
     }
     let unreadable = |what: &str| Failure::new(input::KEY_UNREADABLE, what);
-    let text = std::str::from_utf8(bytes).map_err(|_| unreadable("the file is not text; a PEM file is wanted"))?;
+    let text =
+        std::str::from_utf8(bytes).map_err(|_| unreadable("the file is not text; a PEM file is wanted"))?;
     let mut blocks = text
         .lines()
         .filter_map(|line| line.trim().strip_prefix("-----BEGIN ")?.strip_suffix("-----"))
         .filter(|label| label.ends_with(" KEY"));
-    let label = blocks.next().ok_or_else(|| unreadable("the file has no PEM block of a key (-----BEGIN … KEY-----)"))?;
+    let label = blocks
+        .next()
+        .ok_or_else(|| unreadable("the file has no PEM block of a key (-----BEGIN … KEY-----)"))?;
     if blocks.next().is_some() {
         return Err(Failure::new(input::KEY_FILE_MULTIPLE, "the file has more than one PEM block of a key"));
     }
     let kind = LABELS.iter().find(|(l, _)| *l == label).map(|(_, kind)| *kind);
-    let private = match kind {
-        Some(Kind::Pkcs8) => Some(SecretKey::from_pkcs8_pem(block(text, label)?).map_err(|e| private_error(text, &e))?),
-        Some(Kind::Sec1) => Some(
-            SecretKey::from_sec1_pem(block(text, label)?)
-                .map_err(|_| unreadable("the EC private key cannot be decoded, or is not of the curve P-256"))?,
-        ),
-        Some(Kind::Public) => None,
-        Some(Kind::Encrypted) => return Err(Failure::new(input::KEY_ENCRYPTED, "the PEM block is encrypted")),
-        Some(Kind::Other) | None => {
-            let cause = format!("the PEM block is a `{label}`; only ECDSA P-256 keys are supported");
-            return Err(Failure::new(input::KEY_ALGORITHM, cause));
-        }
-    };
+    let private =
+        match kind {
+            Some(Kind::Pkcs8) => {
+                Some(SecretKey::from_pkcs8_pem(block(text, label)?).map_err(|e| private_error(text, &e))?)
+            }
+            Some(Kind::Sec1) => Some(SecretKey::from_sec1_pem(block(text, label)?).map_err(|_| {
+                unreadable("the EC private key cannot be decoded, or is not of the curve P-256")
+            })?),
+            Some(Kind::Public) => None,
+            Some(Kind::Encrypted) => {
+                return Err(Failure::new(input::KEY_ENCRYPTED, "the PEM block is encrypted"));
+            }
+            Some(Kind::Other) | None => {
+                let cause = format!("the PEM block is a `{label}`; only ECDSA P-256 keys are supported");
+                return Err(Failure::new(input::KEY_ALGORITHM, cause));
+            }
+        };
     let demo = text.lines().take_while(|l| !l.starts_with("-----BEGIN")).any(|l| l.trim() == DEMO_MARK);
     match private {
         Some(secret) => {
@@ -133,7 +140,8 @@ pub fn parse(bytes: &[u8]) -> Result<Key> {
 /// The one PEM block, without what stands before and after it.
 fn block<'t>(text: &'t str, label: &str) -> Result<&'t str> {
     let (begin, end) = (format!("-----BEGIN {label}-----"), format!("-----END {label}-----"));
-    let cut_off = || Failure::new(input::KEY_UNREADABLE, format!("the line `{end}` is missing: the file is cut off"));
+    let cut_off =
+        || Failure::new(input::KEY_UNREADABLE, format!("the line `{end}` is missing: the file is cut off"));
     let start = text.find(&begin).ok_or_else(cut_off)?;
     let rest = text.get(start..).ok_or_else(cut_off)?;
     let stop = rest.find(&end).ok_or_else(cut_off)?;
@@ -143,11 +151,12 @@ fn block<'t>(text: &'t str, label: &str) -> Result<&'t str> {
 /// Tells a key of another algorithm from a damaged one. The texts of the decoder name no key bytes.
 fn private_error(text: &str, error: &p256::pkcs8::Error) -> Failure {
     use p256::pkcs8::{PrivateKeyInfoRef, SecretDocument};
-    let other = block(text, "PRIVATE KEY").ok().and_then(|block| SecretDocument::from_pem(block).ok()).is_some_and(
-        |(_, document): (&str, SecretDocument)| {
+    let other = block(text, "PRIVATE KEY")
+        .ok()
+        .and_then(|block| SecretDocument::from_pem(block).ok())
+        .is_some_and(|(_, document): (&str, SecretDocument)| {
             document.decode_msg::<PrivateKeyInfoRef<'_>>().is_ok_and(|info| !is_p256(&info.algorithm))
-        },
-    );
+        });
     if other {
         return Failure::new(input::KEY_ALGORITHM, "the private key is not of the curve P-256");
     }
@@ -176,7 +185,9 @@ fn public(block: &str) -> Result<P256PublicKey> {
                     Failure::new(input::KEY_ALGORITHM, "the public key is not of the curve P-256")
                 }
                 Some(_) => Failure::new(input::KEY_INVALID, "the point is not on the curve P-256"),
-                None => Failure::new(input::KEY_UNREADABLE, format!("the public key cannot be decoded: {error}")),
+                None => {
+                    Failure::new(input::KEY_UNREADABLE, format!("the public key cannot be decoded: {error}"))
+                }
             })
         }
     }

@@ -11,7 +11,10 @@
 pub mod atomic;
 mod cli;
 mod commands;
+pub mod console;
+mod device;
 pub mod error;
+mod files;
 pub mod firmware;
 mod hex;
 pub mod input;

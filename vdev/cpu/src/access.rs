@@ -316,3 +316,14 @@ impl<B: Bus> Core<B> {
     }
 }
 
+
+impl<B: Bus> Core<B> {
+    /// The instruction halfwords at `pc` as the core itself would fetch them, for traces: no faults, no side effects beyond
+    /// cached translations. None where the page cannot be read as a whole.
+    pub fn peek_code(&mut self, pc: u32) -> Option<(u16, u16)> {
+        let base = self.fetch_page(pc).ok()??;
+        let at = base + (pc & !PAGE_MASK);
+        let memory = self.bus.memory();
+        Some((memory.read(at, Size::Half) as u16, memory.read(at + 2, Size::Half) as u16))
+    }
+}

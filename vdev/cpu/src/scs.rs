@@ -519,3 +519,23 @@ impl<B: Bus> Core<B> {
         }
     }
 }
+
+/// The system control space as a halted debugger reaches it.
+impl<B: Bus> Core<B> {
+    /// Reads the private peripheral bus as a debugger. None: not an address of it.
+    pub fn debug_system_read(&mut self, address: u32, size: Size) -> Option<u32> {
+        let origin = Origin { pc: 0, now: self.cycles, privileged: true };
+        if address >> 20 == 0xE00 { self.ppb_read(address, size, origin) } else { None }
+    }
+
+    /// Writes the private peripheral bus as a debugger. None: not an address of it.
+    pub fn debug_system_write(&mut self, address: u32, value: u32, size: Size) -> Option<()> {
+        let origin = Origin { pc: 0, now: self.cycles, privileged: true };
+        if address >> 20 == 0xE00 {
+            self.sync = true;
+            self.ppb_write(address, value, size, origin)
+        } else {
+            None
+        }
+    }
+}

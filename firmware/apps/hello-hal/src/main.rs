@@ -9,9 +9,10 @@
 use core::fmt::Write;
 use cortex_m::peripheral::syst::SystClkSource;
 use cortex_m_rt::entry;
+use ironroot_boot::HandOff;
 use ironroot_hal::{flash, jump, memory};
 use ironroot_layout::stm32h735::SECURE_AREA;
-use stm32h7xx_hal::{pac, prelude::*};
+use stm32h7xx_hal::{nb, pac, prelude::*};
 
 #[entry]
 fn main() -> ! {
@@ -38,6 +39,11 @@ fn run() -> Option<core::convert::Infallible> {
     let hertz = clocks.clocks.sys_ck().to_Hz();
     let _ = writeln!(serial, "hello from hello-hal\r");
     let _ = writeln!(serial, "core clock {hertz} Hz\r");
+    match HandOff::decode(&memory::read_handoff()).ok().and_then(|record| record.version) {
+        Some(version) => writeln!(serial, "verified as version {version}\r"),
+        None => writeln!(serial, "not started by secure boot\r"),
+    }
+    .ok()?;
 
     let mut systick = core.SYST;
     systick.set_clock_source(SystClkSource::Core);
@@ -55,7 +61,7 @@ fn run() -> Option<core::convert::Infallible> {
         let _ = writeln!(serial, "secure area reads {value:#010x}, RDSERR {}\r", u8::from(refused));
     }
     let _ = writeln!(serial, "done\r");
-    let _ = serial.flush();
+    let _ = nb::block!(serial.flush());
     None
 }
 

@@ -36,7 +36,13 @@ pub fn run(_: &Doctor, report: &mut Reporter<'_>) -> Result {
     let _ = writeln!(text, "  images      MCUboot; SHA-256, ECDSA P-256");
     for p in firmware::ALL {
         let _ = match p.elf {
-            Some(elf) => writeln!(text, "  {:<11} {GOOD}embedded{GOOD:#}, {} bytes of ELF: {}", p.name, elf.len(), p.purpose),
+            Some(elf) => writeln!(
+                text,
+                "  {:<11} {GOOD}embedded{GOOD:#}, {} bytes of ELF: {}",
+                p.name,
+                elf.len(),
+                p.purpose
+            ),
             None => writeln!(text, "  {:<11} {BAD}missing{BAD:#}: {}", p.name, p.purpose),
         };
     }

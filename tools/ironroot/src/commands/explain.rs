@@ -96,7 +96,11 @@ fn find(text: &str) -> Result<&'static Entry> {
 fn similar(text: &str) -> Option<&'static str> {
     let words: Vec<&str> = text.split(['-', '_', ' ']).filter(|w| w.len() > 2).collect();
     let shared = |name: &str| words.iter().filter(|w| name.contains(**w)).count();
-    ALL.iter().map(|e| (shared(e.name), e.name)).filter(|(n, _)| *n > 0).max_by_key(|(n, _)| *n).map(|(_, name)| name)
+    ALL.iter()
+        .map(|e| (shared(e.name), e.name))
+        .filter(|(n, _)| *n > 0)
+        .max_by_key(|(n, _)| *n)
+        .map(|(_, name)| name)
 }
 
 fn fields(entry: &Entry) -> Value {

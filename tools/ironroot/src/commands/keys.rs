@@ -122,7 +122,9 @@ fn public(args: &Public, report: &mut Reporter<'_>) -> Result {
     write(&args.output, pem.as_bytes(), Access::Public, args.force)?;
     let written = keyfile::read(&args.output)?;
     if written.public != key.public {
-        return Err(Failure::internal("the file that was written holds another key").about(args.output.display()));
+        return Err(
+            Failure::internal("the file that was written holds another key").about(args.output.display())
+        );
     }
     describe("keys public", &args.output, &written, report);
     Ok(())

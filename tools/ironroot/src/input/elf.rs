@@ -9,7 +9,7 @@ use super::Piece;
 use crate::error::{Failure, Result};
 
 /// The section occupies memory while the program runs.
-const SHF_ALLOC: u32 = 2;
+const SHF_ALLOC: u64 = 2;
 
 /// Offsets of the class and of the byte order in the identification.
 const EI_CLASS: usize = 4;
@@ -50,10 +50,14 @@ pub fn parse(data: &[u8]) -> Result<Elf> {
         }
         let address = segment.p_paddr(endian);
         let bytes = segment.data(endian, data).map_err(|()| {
-            malformed(format!("the segment for {address:#010x} lies beyond the end of the file: the file is cut off"))
+            malformed(format!(
+                "the segment for {address:#010x} lies beyond the end of the file: the file is cut off"
+            ))
         })?;
         if address.checked_add(segment.p_filesz(endian)).is_none() {
-            return Err(malformed(format!("the segment at {address:#010x} goes beyond the 32-bit address space")));
+            return Err(malformed(format!(
+                "the segment at {address:#010x} goes beyond the 32-bit address space"
+            )));
         }
         pieces.extend(by_section(&file, segment.p_offset(endian), address, bytes));
     }
@@ -94,7 +98,7 @@ fn by_section(file: &ElfFile32<'_, LittleEndian>, offset: u32, address: u32, byt
     let end = u64::from(offset) + bytes.len() as u64;
     let mut sections: Vec<(u64, u64, &str)> = file
         .sections()
-        .filter(|s| s.elf_section_header().sh_flags(LittleEndian) & SHF_ALLOC != 0)
+        .filter(|s| s.elf_section_header().sh_flags(LittleEndian).0 & SHF_ALLOC != 0)
         // A section without bytes in the file (.bss) has no range.
         .filter_map(|s| s.file_range().map(|(at, len)| (at, at.saturating_add(len), s.name().unwrap_or("?"))))
         .filter(|(from, to, _)| from < to && u64::from(offset) <= *from && *to <= end)

@@ -26,7 +26,10 @@ impl Target {
     /// The addresses an application may fill. The refusal is one of the options that describe the slot.
     fn room(&self) -> Result<Range<u64>> {
         let room = self.slot.application().filter(|room| room.size().bytes() > 0).ok_or_else(|| {
-            let cause = format!("header, TLVs and trailer leave nothing of {} bytes", self.slot.region.size().bytes());
+            let cause = format!(
+                "header, TLVs and trailer leave nothing of {} bytes",
+                self.slot.region.size().bytes()
+            );
             Failure::new(input::BAD_SLOT_SIZE, cause)
         })?;
         Ok(u64::from(room.start().value())..u64::from(room.start().value()) + u64::from(room.size().bytes()))
@@ -52,6 +55,8 @@ pub struct Placed {
     pub stack: u32,
     /// The reset vector, with the Thumb bit.
     pub reset: u32,
+    /// True for a raw file that began with room for the header: zeros, which imgtool then keeps as the header's padding.
+    pub brought_header: bool,
 }
 
 /// Checks `application` against `target` and lays its pieces out as the payload of an image.
@@ -59,7 +64,7 @@ pub struct Placed {
 /// `file` is the input file itself, for the names of symbols in messages.
 pub fn place(application: &Application, target: &Target, file: &[u8]) -> Result<Placed> {
     let room = target.room()?;
-    let pieces = at_addresses(application, target, &room);
+    let (pieces, brought_header) = at_addresses(application, target, &room);
     for piece in &pieces {
         check_range(piece, target, &room)?;
     }
@@ -97,11 +102,12 @@ pub fn place(application: &Application, target: &Target, file: &[u8]) -> Result<
         let cause = format!("the reset vector {} has bit 0 clear: the core has no Arm state", named(reset));
         return Err(Failure::new(input::APP_BAD_ENTRY, cause));
     }
-    Ok(Placed { payload, stack, reset })
+    Ok(Placed { payload, stack, reset, brought_header })
 }
 
 /// The pieces where they are to lie: a raw file has no address of its own and gets that of the payload.
-fn at_addresses(application: &Application, target: &Target, room: &Range<u64>) -> Vec<Piece> {
+fn at_addresses(application: &Application, target: &Target, room: &Range<u64>) -> (Vec<Piece>, bool) {
+    let mut brought_header = false;
     let mut pieces = application.pieces.clone();
     if application.format == Format::Raw
         && let [piece] = pieces.as_mut_slice()
@@ -112,23 +118,33 @@ fn at_addresses(application: &Application, target: &Target, room: &Range<u64>) -
         // Like imgtool: a raw file that begins with a whole header of zeros has kept the room for it.
         if piece.bytes.len() > header && piece.bytes.iter().take(header).all(|b| *b == 0) {
             piece.bytes.drain(..header);
+            brought_header = true;
         }
     }
-    pieces
+    (pieces, brought_header)
 }
 
 fn check_range(piece: &Piece, target: &Target, room: &Range<u64>) -> Result {
     // Before the addresses: a signed image has its header where the slot starts, and "below the payload" would send
     // the user to the linker script.
     if piece.bytes.starts_with(&ironroot_image::MAGIC.to_le_bytes()) {
-        return Err(Failure::new(input::WRONG_FILE_KIND, "the file is a signed image already (MCUboot magic)")
-            .fix("Pass the application that the image was made from, or use `ironroot image verify` on the image."));
+        return Err(Failure::new(
+            input::WRONG_FILE_KIND,
+            "the file is a signed image already (MCUboot magic)",
+        )
+        .fix(
+            "Pass the application that the image was made from, or use `ironroot image verify` on the image.",
+        ));
     }
     let start = u64::from(piece.address);
     let slot = target.slot.region;
     let slot_end = u64::from(slot.start().value()) + u64::from(slot.size().bytes());
     if start < room.start {
-        let place = if piece.address < slot.start().value() { "below the slot" } else { "in the room of the image header" };
+        let place = if piece.address < slot.start().value() {
+            "below the slot"
+        } else {
+            "in the room of the image header"
+        };
         let cause = format!(
             "{} is {place}; the slot begins at {:#010x}, the vector table must be at {:#010x}",
             describe(piece),
@@ -149,7 +165,10 @@ fn check_range(piece: &Piece, target: &Target, room: &Range<u64>) -> Result {
                 describe(piece),
                 room.end
             );
-            let fix = format!("Make the application smaller: the slot has room for {} bytes.", room.end - room.start);
+            let fix = format!(
+                "Make the application smaller: the slot has room for {} bytes.",
+                room.end - room.start
+            );
             Err(Failure::new(input::APP_TOO_LARGE, cause).fix(fix))
         }
     }
@@ -253,8 +272,10 @@ mod tests {
         let mut with_room = vec![0; 0x400];
         with_room.extend(program(0x80));
         let bare = place(&parse(&program(0x80)), &slot(), &[]).unwrap();
-        assert_eq!(bare, place(&parse(&with_room), &slot(), &[]).unwrap());
+        let with_room = place(&parse(&with_room), &slot(), &[]).unwrap();
+        assert_eq!((bare.brought_header, with_room.brought_header), (false, true));
         assert_eq!(bare.payload, program(0x80));
+        assert_eq!(with_room.payload, bare.payload);
     }
 
     #[test]

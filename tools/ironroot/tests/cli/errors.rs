@@ -47,7 +47,9 @@ fn the_help_lists_the_exit_codes() {
 #[test]
 fn a_command_line_that_cannot_be_used() {
     let dir = Scratch::new();
-    for line in ["keys generate", "keys explode", "--frobnicate", "explain", "image sign", "explain --list IR-1001"] {
+    for line in
+        ["keys generate", "keys explode", "--frobnicate", "explain", "image sign", "explain --list IR-1001"]
+    {
         dir.refused(line, "IR-1001", 2);
     }
     let error = dir.refused("keys generat -o x", "IR-1001", 2);
@@ -66,7 +68,10 @@ fn a_code_is_explained() {
         assert!(text.stdout.contains(word), "{word} is missing in\n{}", text.stdout);
     }
     let json = dir.run("explain 2203 --json").result();
-    assert_eq!((&json["code"], &json["name"], &json["exit"]), (&"IR-2203".into(), &"hash-mismatch".into(), &3.into()));
+    assert_eq!(
+        (&json["code"], &json["name"], &json["exit"]),
+        (&"IR-2203".into(), &"hash-mismatch".into(), &3.into())
+    );
     let list = dir.run("explain --list --json").result();
     let codes = list["codes"].as_array().unwrap();
     assert!(codes.len() > 100);

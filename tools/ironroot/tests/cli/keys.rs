@@ -76,7 +76,11 @@ fn key_files_that_are_none() {
         ("body.pem", b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "IR-1101"),
         ("two.pem", [public.as_bytes(), public.as_bytes()].concat().leak(), "IR-1109"),
         ("off.pem", off_curve.as_bytes(), "IR-1107"),
-        ("locked.pem", b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n", "IR-1104"),
+        (
+            "locked.pem",
+            b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+            "IR-1104",
+        ),
         ("rsa.pem", b"-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n", "IR-1102"),
         ("ed25519.pem", ED25519.as_bytes(), "IR-1102"),
         ("ed25519-private.pem", ED25519_PRIVATE.as_bytes(), "IR-1102"),

@@ -19,8 +19,7 @@ fn long_offset(word: u32) -> i32 {
     let sign = bits(word, 26, 26);
     let i1 = 1 ^ bits(word, 13, 13) ^ sign;
     let i2 = 1 ^ bits(word, 11, 11) ^ sign;
-    let value =
-        sign << 24 | i1 << 23 | i2 << 22 | bits(word, 25, 16) << 12 | bits(word, 10, 0) << 1;
+    let value = sign << 24 | i1 << 23 | i2 << 22 | bits(word, 25, 16) << 12 | bits(word, 10, 0) << 1;
     sign_extend(value, 25)
 }
 

@@ -1,7 +1,9 @@
 //! Data processing, 32-bit: modified and plain immediates, shifted registers, registers with SIMD (A5.3.1 to A5.3.15).
 
 use super::{Found, bad, bit, bits, field, senseless, undefined};
-use crate::insn::{DpOp, ExtendOp, Insn, Operand, ParallelKind, ParallelOp, SatOp, Shift, ShiftKind, UnaryOp};
+use crate::insn::{
+    DpOp, ExtendOp, Insn, Operand, ParallelKind, ParallelOp, SatOp, Shift, ShiftKind, UnaryOp,
+};
 
 /// The operation of the 4-bit field that both forms with two operands share; `rn` or `rd` 15 selects the forms with
 /// one operand or without a result. None: UNDEFINED.

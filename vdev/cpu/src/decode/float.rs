@@ -108,7 +108,8 @@ fn other_data_processing(word: u32) -> Option<Found> {
         (0b0010 | 0b0011, top) => {
             // One side is half of a single register whatever the precision of the other.
             let to_half = bit(word, 16);
-            let (to, from) = if to_half { (Precision::Single, precision) } else { (precision, Precision::Single) };
+            let (to, from) =
+                if to_half { (Precision::Single, precision) } else { (precision, Precision::Single) };
             let (fd, fm) = (destination(word, to)?, second(word, from)?);
             Some((Insn::FpConvertHalf { precision, to_half, top, fd, fm }, false))
         }
@@ -159,8 +160,7 @@ fn fixed_point(word: u32) -> Option<Found> {
     let size: u8 = if bit(word, 7) { 32 } else { 16 };
     let imm5 = field(word, 3, 0) << 1 | field(word, 5, 5);
     let Some(frac) = size.checked_sub(imm5) else { return Some(senseless(word)) };
-    let insn =
-        Insn::FpFixed { precision, to_fixed: bit(word, 18), signed: !bit(word, 16), size, frac, fd };
+    let insn = Insn::FpFixed { precision, to_fixed: bit(word, 18), signed: !bit(word, 16), size, frac, fd };
     Some((insn, false))
 }
 
@@ -243,14 +243,13 @@ fn load_store(word: u32) -> Found {
             if count == 0 || u16::from(fd) + u16::from(count) > bank {
                 return senseless(word);
             }
-            let unpredictable = rn == 15 && (writeback || !load);
             let before = pre;
             let insn = if load {
                 Insn::FpLoadMultiple { precision, fd, count, rn, writeback, before, extra_word }
             } else {
                 Insn::FpStoreMultiple { precision, fd, count, rn, writeback, before, extra_word }
             };
-            (insn, unpredictable)
+            (insn, rn == 15)
         }
         _ => undefined(word),
     }

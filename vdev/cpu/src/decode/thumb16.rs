@@ -1,7 +1,9 @@
 //! The 16-bit encodings (A5.2).
 
 use super::{Found, bit, bits, field, sign_extend, undefined};
-use crate::insn::{Address, Cond, DpOp, ExtendOp, Hint, Insn, MulOp, Operand, Shift, ShiftKind, UnaryOp, Width};
+use crate::insn::{
+    Address, Cond, DpOp, ExtendOp, Hint, Insn, MulOp, Operand, Shift, ShiftKind, UnaryOp, Width,
+};
 
 /// Decodes a 16-bit encoding.
 pub(super) fn decode(word: u32, in_it: bool) -> Found {
@@ -161,7 +163,10 @@ fn miscellaneous(word: u32, in_it: bool) -> Found {
     match bits(word, 11, 5) {
         0b000_0000..=0b000_0011 => (immediate(DpOp::Add, false, 13, 13, bits(word, 6, 0) * 4), false),
         0b000_0100..=0b000_0111 => (immediate(DpOp::Sub, false, 13, 13, bits(word, 6, 0) * 4), false),
-        0b000_1000..=0b000_1111 | 0b001_1000..=0b001_1111 | 0b100_1000..=0b100_1111 | 0b101_1000..=0b101_1111 => {
+        0b000_1000..=0b000_1111
+        | 0b001_1000..=0b001_1111
+        | 0b100_1000..=0b100_1111
+        | 0b101_1000..=0b101_1111 => {
             let offset = scaled(word, 7, 3, 2) | (i32::from(bit(word, 9)) << 6);
             (Insn::CompareBranch { nonzero: bit(word, 11), rn: rd, offset }, in_it)
         }
@@ -232,8 +237,6 @@ fn conditional(word: u32, in_it: bool) -> Found {
     match field(word, 11, 8) {
         14 => (Insn::Udf { imm: u16::from(imm) }, false),
         15 => (Insn::Svc { imm }, false),
-        cond => {
-            (Insn::Branch { cond: Cond(cond), offset: sign_extend(bits(word, 7, 0), 8) * 2 }, in_it)
-        }
+        cond => (Insn::Branch { cond: Cond(cond), offset: sign_extend(bits(word, 7, 0), 8) * 2 }, in_it),
     }
 }

@@ -16,7 +16,7 @@ impl Printer {
             if field(4, 4) == 1 {
                 // Into the PC means into the flags.
                 let rt = match register(12) {
-                    "pc" if load => "APSR_nzcv",
+                    "pc" if load && second.is_empty() => "APSR_nzcv",
                     rt => rt,
                 };
                 let head = named("mcr", "mrc");

@@ -6,7 +6,9 @@ use crate::insn::{DpOp, ExtendOp, Insn, MulOp, Operand, ParallelKind, ParallelOp
 impl Printer {
     pub(super) fn data_processing(&self, insn: &Insn) -> String {
         match *insn {
-            Insn::Dp { op, setflags, rd, rn, src, imm12 } => self.two_operands(op, setflags, rd, rn, src, imm12),
+            Insn::Dp { op, setflags, rd, rn, src, imm12 } => {
+                self.two_operands(op, setflags, rd, rn, src, imm12)
+            }
             Insn::ShiftReg { kind, setflags, rd, rn, rm } => {
                 let head = self.sized(&with_flags(shift_name(kind), setflags));
                 if self.wide {
@@ -24,7 +26,8 @@ impl Printer {
                     (true, true) => "subw",
                 };
                 let (head, remark) = (self.name(name), self.literal(offset));
-                format!("{head}{}, pc, #{}{remark}", reg(rd), offset.unsigned_abs())
+                let magnitude = if subtract { offset.wrapping_neg() } else { offset };
+                format!("{head}{}, pc, #{magnitude}{remark}", reg(rd))
             }
             Insn::Mul { op, setflags, rd, rn, rm, ra } => self.multiply(op, setflags, [rd, rn, rm, ra]),
             Insn::Parallel { kind, op, rd, rn, rm } => {

@@ -163,7 +163,13 @@ impl Printer {
     }
 
     fn float_multiple(
-        &self, name: &str, precision: Precision, fd: u8, count: u8, rn: u8, writeback: bool,
+        &self,
+        name: &str,
+        precision: Precision,
+        fd: u8,
+        count: u8,
+        rn: u8,
+        writeback: bool,
     ) -> String {
         let first = freg(precision, fd);
         let list = match count {

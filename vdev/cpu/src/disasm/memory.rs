@@ -62,12 +62,16 @@ impl Printer {
     fn address_text(&self, address: Address) -> String {
         match address {
             Address::Imm { rn, offset, index: false, .. } => format!("[{}], #{offset}", reg(rn)),
+            Address::Imm { rn, offset: 0, writeback: true, .. } => format!("[{}]!", reg(rn)),
             Address::Imm { rn, offset, writeback: true, .. } => format!("[{}, #{offset}]!", reg(rn)),
             // The 16-bit forms show a zero, the 32-bit ones do not.
             Address::Imm { rn, offset: 0, .. } if self.wide => format!("[{}]", reg(rn)),
             Address::Imm { rn, offset, .. } => format!("[{}, #{offset}]", reg(rn)),
             Address::Reg { rn, rm, shift: 0 } => format!("[{}, {}]", reg(rn), reg(rm)),
             Address::Reg { rn, rm, shift } => format!("[{}, {}, lsl #{shift}]", reg(rn), reg(rm)),
+            Address::Literal { offset: 0, subtract: false } if self.wide => {
+                format!("[pc]{}", self.literal(0))
+            }
             Address::Literal { offset, subtract } => {
                 format!("[pc, #{}]{}", signed(offset, subtract), self.literal(offset))
             }
@@ -105,8 +109,7 @@ impl Printer {
 
 /// An offset with its sign even when it is zero.
 pub(super) fn signed(offset: i32, subtract: bool) -> String {
-    let sign = if subtract { "-" } else { "" };
-    format!("{sign}{}", offset.unsigned_abs())
+    if offset == 0 && subtract { "-0".to_owned() } else { offset.to_string() }
 }
 
 fn register_list(registers: u16) -> String {

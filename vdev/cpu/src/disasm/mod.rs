@@ -31,9 +31,8 @@ pub fn condition_name(condition: Cond) -> &'static str {
 /// The name of a core register.
 #[must_use]
 pub fn register_name(register: u8) -> &'static str {
-    const NAMES: [&str; 16] = [
-        "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "sp", "lr", "pc",
-    ];
+    const NAMES: [&str; 16] =
+        ["r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "sp", "lr", "pc"];
     NAMES[usize::from(register & 15)]
 }
 

@@ -131,7 +131,10 @@ impl Destination for Discard {
 }
 
 /// `d = n operation operand`.
-fn run<B: Bus, O: Alu, S: Source, D: Destination, const FLAGS: bool>(core: &mut Core<B>, args: &Args) -> Flow {
+fn run<B: Bus, O: Alu, S: Source, D: Destination, const FLAGS: bool>(
+    core: &mut Core<B>,
+    args: &Args,
+) -> Flow {
     let n = core.reg(args.n);
     let operand = S::value(core, args);
     let result = if FLAGS {

@@ -1,6 +1,8 @@
 //! Single and dual loads and stores (A7.7: LDR to LDRT, STR to STRT, LDRD, STRD).
 //!
-//! The base is written after the access succeeded, so that a fault leaves it as it was.
+//! The base is written after the access succeeded, so that a fault leaves it as it was. What the TLB knows is done in place;
+//! everything else is a tail call to a cold function that does the whole instruction, so that the common path needs no
+//! stack frame.
 
 use crate::bus::{Bus, Size};
 use crate::core::{Core, Fault};
@@ -14,6 +16,41 @@ pub(crate) trait Cell {
     const SIZE: Size;
     /// The loaded value as the register gets it.
     fn extend(value: u32) -> u32;
+
+    /// Loads, not yet extended, if the TLB knows the page.
+    #[inline(always)]
+    fn load_fast<B: Bus>(core: &Core<B>, address: u32) -> Option<u32> {
+        let (tlb, bytes) = (&core.tlb.read, core.bus.memory().bytes());
+        match Self::SIZE {
+            Size::Word => {
+                let offset = tlb.find::<4>(address)?;
+                bytes.get(offset..)?.first_chunk().map(|word| u32::from_le_bytes(*word))
+            }
+            Size::Half => {
+                let offset = tlb.find::<2>(address)?;
+                bytes.get(offset..)?.first_chunk().map(|half| u16::from_le_bytes(*half).into())
+            }
+            Size::Byte => bytes.get(tlb.find::<1>(address)?).map(|byte| (*byte).into()),
+        }
+    }
+
+    /// Stores, if the TLB knows the page.
+    #[inline(always)]
+    fn store_fast<B: Bus>(core: &mut Core<B>, address: u32, value: u32) -> Option<()> {
+        let (tlb, bytes) = (&core.tlb.write, core.bus.memory_mut().bytes_mut());
+        match Self::SIZE {
+            Size::Word => {
+                let offset = tlb.find::<4>(address)?;
+                *bytes.get_mut(offset..)?.first_chunk_mut()? = value.to_le_bytes();
+            }
+            Size::Half => {
+                let offset = tlb.find::<2>(address)?;
+                *bytes.get_mut(offset..)?.first_chunk_mut()? = (value as u16).to_le_bytes();
+            }
+            Size::Byte => *bytes.get_mut(tlb.find::<1>(address)?)? = value as u8,
+        }
+        Some(())
+    }
 
     /// Loads, not yet extended; any alignment that the rules allow.
     #[inline(always)]
@@ -113,6 +150,18 @@ addressing! {
 /// Load into a register that is neither SP nor PC.
 fn load<B: Bus, C: Cell, A: Addressing>(core: &mut Core<B>, args: &Args) -> Flow {
     let (address, base) = A::resolve(core, args);
+    let Some(value) = C::load_fast(core, address) else { return load_slow::<B, C, A>(core, args) };
+    if A::WRITEBACK {
+        core.set_or_sp(args.n, base);
+    }
+    core.set(args.d, C::extend(value));
+    Flow::Next
+}
+
+#[cold]
+#[inline(never)]
+fn load_slow<B: Bus, C: Cell, A: Addressing>(core: &mut Core<B>, args: &Args) -> Flow {
+    let (address, base) = A::resolve(core, args);
     let value = attempt!(C::load(core, address, args));
     if A::WRITEBACK {
         core.set_or_sp(args.n, base);
@@ -145,6 +194,19 @@ fn load_pc<B: Bus, A: Addressing>(core: &mut Core<B>, args: &Args) -> Flow {
 
 /// Store.
 fn store<B: Bus, C: Cell, A: Addressing>(core: &mut Core<B>, args: &Args) -> Flow {
+    let (address, base) = A::resolve(core, args);
+    if C::store_fast(core, address, core.reg(args.d)).is_none() {
+        return store_slow::<B, C, A>(core, args);
+    }
+    if A::WRITEBACK {
+        core.set_or_sp(args.n, base);
+    }
+    Flow::Next
+}
+
+#[cold]
+#[inline(never)]
+fn store_slow<B: Bus, C: Cell, A: Addressing>(core: &mut Core<B>, args: &Args) -> Flow {
     let (address, base) = A::resolve(core, args);
     attempt!(C::store(core, address, core.reg(args.d), args));
     if A::WRITEBACK {
@@ -236,15 +298,24 @@ pub(crate) fn select_store_unprivileged<B: Bus>(width: Width) -> Option<Run<B>> 
 /// LDRD into `d` and `a`. Both words are there before either register changes.
 fn load_dual<B: Bus, A: Addressing>(core: &mut Core<B>, args: &Args) -> Flow {
     let (address, base) = A::resolve(core, args);
-    let (first, second) = match readable_run(&core.tlb, &core.bus, address, 8) {
-        Some([[a, b, c, d], [e, f, g, h]]) => {
-            (u32::from_le_bytes([*a, *b, *c, *d]), u32::from_le_bytes([*e, *f, *g, *h]))
-        }
-        _ => {
-            let first = attempt!(core.load_word_aligned(address, args));
-            (first, attempt!(core.load_word_aligned(address.wrapping_add(4), args)))
-        }
+    let Some([first, second]) = readable_run(&core.tlb, &core.bus, address, 8) else {
+        return load_dual_slow::<B, A>(core, args);
     };
+    let (first, second) = (u32::from_le_bytes(*first), u32::from_le_bytes(*second));
+    if A::WRITEBACK {
+        core.set_or_sp(args.n, base);
+    }
+    core.set(args.d, first);
+    core.set(args.a, second);
+    Flow::Next
+}
+
+#[cold]
+#[inline(never)]
+fn load_dual_slow<B: Bus, A: Addressing>(core: &mut Core<B>, args: &Args) -> Flow {
+    let (address, base) = A::resolve(core, args);
+    let first = attempt!(core.load_word_aligned(address, args));
+    let second = attempt!(core.load_word_aligned(address.wrapping_add(4), args));
     if A::WRITEBACK {
         core.set_or_sp(args.n, base);
     }
@@ -256,17 +327,23 @@ fn load_dual<B: Bus, A: Addressing>(core: &mut Core<B>, args: &Args) -> Flow {
 /// STRD of `d` and `a`.
 fn store_dual<B: Bus, A: Addressing>(core: &mut Core<B>, args: &Args) -> Flow {
     let (address, base) = A::resolve(core, args);
-    let (first, second) = (core.reg(args.d), core.reg(args.a));
-    match writable_run(&core.tlb, &mut core.bus, address, 8) {
-        Some([low, high]) => {
-            *low = first.to_le_bytes();
-            *high = second.to_le_bytes();
-        }
-        _ => {
-            attempt!(core.store_word_aligned(address, first, args));
-            attempt!(core.store_word_aligned(address.wrapping_add(4), second, args));
-        }
+    let Some([low, high]) = writable_run(&core.tlb, &mut core.bus, address, 8) else {
+        return store_dual_slow::<B, A>(core, args);
+    };
+    *low = core.r[usize::from(args.d & 15)].to_le_bytes();
+    *high = core.r[usize::from(args.a & 15)].to_le_bytes();
+    if A::WRITEBACK {
+        core.set_or_sp(args.n, base);
     }
+    Flow::Next
+}
+
+#[cold]
+#[inline(never)]
+fn store_dual_slow<B: Bus, A: Addressing>(core: &mut Core<B>, args: &Args) -> Flow {
+    let (address, base) = A::resolve(core, args);
+    attempt!(core.store_word_aligned(address, core.reg(args.d), args));
+    attempt!(core.store_word_aligned(address.wrapping_add(4), core.reg(args.a), args));
     if A::WRITEBACK {
         core.set_or_sp(args.n, base);
     }

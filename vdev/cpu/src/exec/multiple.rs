@@ -11,7 +11,12 @@ use crate::tlb::{PAGE_MASK, PAGE_SIZE, Tlb};
 
 /// `length` bytes at `address` as words, if they lie in one page that the fast path may read.
 #[inline(always)]
-pub(crate) fn readable_run<'a, B: Bus>(tlb: &Tlb, bus: &'a B, address: u32, length: u32) -> Option<&'a [[u8; 4]]> {
+pub(crate) fn readable_run<'a, B: Bus>(
+    tlb: &Tlb,
+    bus: &'a B,
+    address: u32,
+    length: u32,
+) -> Option<&'a [[u8; 4]]> {
     let offset = tlb.read.find::<4>(address)?;
     if (address & !PAGE_MASK) + length > PAGE_SIZE {
         return None;
@@ -69,12 +74,33 @@ fn load<B: Bus, const BEFORE: bool, const WRITEBACK: bool, const PC: bool>(
     args: &Args,
 ) -> Flow {
     let (start, base) = start_and_base::<B, BEFORE>(core, args);
-    if let Some(words) = readable_run(&core.tlb, &core.bus, start, args.imm2) {
-        for (register, word) in List(args.imm).zip(words) {
-            core.r[register] = u32::from_le_bytes(*word);
-        }
-    } else {
-        attempt!(load_slow(core, args, start));
+    let Some(words) = readable_run(&core.tlb, &core.bus, start, args.imm2) else {
+        return load_slow::<B, BEFORE, WRITEBACK, PC>(core, args);
+    };
+    for (register, word) in List(args.imm).zip(words) {
+        core.r[register] = u32::from_le_bytes(*word);
+    }
+    if WRITEBACK {
+        core.set_or_sp(args.n, base);
+    }
+    if PC { core.branch_exchange(core.r[15]) } else { Flow::Next }
+}
+
+#[cold]
+#[inline(never)]
+fn load_slow<B: Bus, const BEFORE: bool, const WRITEBACK: bool, const PC: bool>(
+    core: &mut Core<B>,
+    args: &Args,
+) -> Flow {
+    let (start, base) = start_and_base::<B, BEFORE>(core, args);
+    let mut values = [0; 16];
+    let mut address = start;
+    for register in List(args.imm) {
+        values[register] = attempt!(core.load_word_aligned(address, args));
+        address = address.wrapping_add(4);
+    }
+    for register in List(args.imm) {
+        core.r[register] = values[register];
     }
     if WRITEBACK {
         core.set_or_sp(args.n, base);
@@ -86,46 +112,34 @@ fn load<B: Bus, const BEFORE: bool, const WRITEBACK: bool, const PC: bool>(
     core.done()
 }
 
-#[cold]
-#[inline(never)]
-fn load_slow<B: Bus>(core: &mut Core<B>, args: &Args, start: u32) -> Result<(), Flow> {
-    let mut values = [0; 16];
-    let mut address = start;
-    for register in List(args.imm) {
-        values[register] = core.load_word_aligned(address, args)?;
-        address = address.wrapping_add(4);
-    }
-    for register in List(args.imm) {
-        core.r[register] = values[register];
-    }
-    Ok(())
-}
-
 /// STM. The base, if it is in the list, is stored as it was before.
 fn store<B: Bus, const BEFORE: bool, const WRITEBACK: bool>(core: &mut Core<B>, args: &Args) -> Flow {
     let (start, base) = start_and_base::<B, BEFORE>(core, args);
-    if let Some(words) = writable_run(&core.tlb, &mut core.bus, start, args.imm2) {
-        for (register, word) in List(args.imm).zip(words) {
-            *word = core.r[register].to_le_bytes();
-        }
-    } else {
-        attempt!(store_slow(core, args, start));
+    let Some(words) = writable_run(&core.tlb, &mut core.bus, start, args.imm2) else {
+        return store_slow::<B, BEFORE, WRITEBACK>(core, args);
+    };
+    for (register, word) in List(args.imm).zip(words) {
+        *word = core.r[register].to_le_bytes();
+    }
+    if WRITEBACK {
+        core.set_or_sp(args.n, base);
+    }
+    Flow::Next
+}
+
+#[cold]
+#[inline(never)]
+fn store_slow<B: Bus, const BEFORE: bool, const WRITEBACK: bool>(core: &mut Core<B>, args: &Args) -> Flow {
+    let (start, base) = start_and_base::<B, BEFORE>(core, args);
+    let mut address = start;
+    for register in List(args.imm) {
+        attempt!(core.store_word_aligned(address, core.r[register], args));
+        address = address.wrapping_add(4);
     }
     if WRITEBACK {
         core.set_or_sp(args.n, base);
     }
     core.done()
-}
-
-#[cold]
-#[inline(never)]
-fn store_slow<B: Bus>(core: &mut Core<B>, args: &Args, start: u32) -> Result<(), Flow> {
-    let mut address = start;
-    for register in List(args.imm) {
-        core.store_word_aligned(address, core.r[register], args)?;
-        address = address.wrapping_add(4);
-    }
-    Ok(())
 }
 
 /// The function of LDM or POP.

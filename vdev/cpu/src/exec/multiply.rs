@@ -184,10 +184,7 @@ fn divide<B: Bus, const SIGNED: bool>(core: &mut Core<B>, args: &Args) -> Flow {
 /// Whether the operation writes RdHi:RdLo (`rd`, `ra`).
 pub(crate) fn is_long(op: MulOp) -> bool {
     use MulOp::*;
-    matches!(
-        op,
-        Umull | Smull | Umlal | Smlal | Umaal | Smlalxy { .. } | Smlald { .. } | Smlsld { .. }
-    )
+    matches!(op, Umull | Smull | Umlal | Smlal | Umaal | Smlalxy { .. } | Smlald { .. } | Smlsld { .. })
 }
 
 /// Whether the operation reads `ra`.

@@ -9,10 +9,13 @@ use crate::op::Args;
 
 pub(super) fn lower<B: Bus>(insn: &Insn, pc: u32, args: Args) -> Lowered<B> {
     Some(match *insn {
-        Insn::Dp { op, setflags, rd, rn, src, .. } => return two_operands(op, setflags, rd, rn, src, pc, args),
-        Insn::ShiftReg { kind, setflags, rd, rn, rm } => {
-            (shift::select(kind, setflags)?, Args { d: target(rd)?, n: operand(rn)?, m: operand(rm)?, ..args })
+        Insn::Dp { op, setflags, rd, rn, src, .. } => {
+            return two_operands(op, setflags, rd, rn, src, pc, args);
         }
+        Insn::ShiftReg { kind, setflags, rd, rn, rm } => (
+            shift::select(kind, setflags)?,
+            Args { d: target(rd)?, n: operand(rn)?, m: operand(rm)?, ..args },
+        ),
         Insn::Movw { rd, imm } => return constant(rd, imm.into(), args),
         Insn::Movt { rd, imm } => {
             (bits::move_top::<B> as Run<B>, Args { d: target(rd)?, imm: u32::from(imm) << 16, ..args })
@@ -20,8 +23,12 @@ pub(super) fn lower<B: Bus>(insn: &Insn, pc: u32, args: Args) -> Lowered<B> {
         Insn::Adr { rd, offset, .. } => {
             return constant(rd, literal_base(pc).wrapping_add_signed(offset), args);
         }
-        Insn::Mul { op, setflags, rd, rn, rm, ra } => return multiplication(op, setflags, [rd, rn, rm, ra], args),
-        Insn::Parallel { kind, op, rd, rn, rm } => (simd::select_parallel(kind, op), three(rd, rn, rm, args)?),
+        Insn::Mul { op, setflags, rd, rn, rm, ra } => {
+            return multiplication(op, setflags, [rd, rn, rm, ra], args);
+        }
+        Insn::Parallel { kind, op, rd, rn, rm } => {
+            (simd::select_parallel(kind, op), three(rd, rn, rm, args)?)
+        }
         Insn::Sat2 { op, rd, rn, rm } => (simd::select_saturating(op), three(rd, rn, rm, args)?),
         Insn::Sel { rd, rn, rm } => (simd::select_bytes::<B>, three(rd, rn, rm, args)?),
         Insn::Saturate { signed, rd, bits, rn, shift: Shift { kind, amount } } => {
@@ -30,7 +37,8 @@ pub(super) fn lower<B: Bus>(insn: &Insn, pc: u32, args: Args) -> Lowered<B> {
             (run, Args { d: target(rd)?, m: operand(rn)?, imm, imm2: bits.into(), ..args })
         }
         Insn::Saturate16 { signed, rd, bits, rn } => {
-            let run = if signed { simd::saturate_halves::<B, true> } else { simd::saturate_halves::<B, false> };
+            let run =
+                if signed { simd::saturate_halves::<B, true> } else { simd::saturate_halves::<B, false> };
             (run, Args { d: target(rd)?, n: operand(rn)?, imm2: bits.into(), ..args })
         }
         Insn::Extend { op, rd, rn, rm, rotation } => {

@@ -53,7 +53,8 @@ pub(super) fn lower<B: Bus>(insn: &Insn, pc: u32, args: Args) -> Lowered<B> {
             (exclusive::select_load(size), operands)
         }
         Insn::StoreExclusive { size, rd, rt, rn, offset } => {
-            let operands = Args { d: target(rd)?, a: operand(rt)?, n: operand(rn)?, imm: offset.into(), ..args };
+            let operands =
+                Args { d: target(rd)?, a: operand(rt)?, n: operand(rn)?, imm: offset.into(), ..args };
             (exclusive::select_store(size), operands)
         }
         _ => return None,

@@ -85,9 +85,7 @@ fn control<B: Bus>(insn: &Insn, pc: u32, args: Args) -> Lowered<B> {
         }
         Insn::Bx { rm: 15 } => (branch::exchange_constant::<B>, Args { imm: pc_value(pc), ..args }),
         Insn::Bx { rm } => (branch::exchange::<B>, Args { m: rm, ..args }),
-        Insn::Blx { rm } => {
-            (branch::link_exchange::<B>, Args { m: operand(rm)?, imm2: next | 1, ..args })
-        }
+        Insn::Blx { rm } => (branch::link_exchange::<B>, Args { m: operand(rm)?, imm2: next | 1, ..args }),
         Insn::CompareBranch { nonzero, rn, offset } => {
             let run = if nonzero { branch::compare::<B, true> } else { branch::compare::<B, false> };
             (run, Args { n: operand(rn)?, imm: jump(offset), imm2: next, ..args })
@@ -102,7 +100,9 @@ fn control<B: Bus>(insn: &Insn, pc: u32, args: Args) -> Lowered<B> {
                 Hint::Wfe => system::wait_for_event::<B> as Run<B>,
                 Hint::Wfi => system::wait_for_interrupt::<B>,
                 Hint::Sev => system::send_event::<B>,
-                Hint::Nop | Hint::Yield | Hint::Dbg(_) | Hint::Reserved(_) | Hint::Memory => system::nothing::<B>,
+                Hint::Nop | Hint::Yield | Hint::Dbg(_) | Hint::Reserved(_) | Hint::Memory => {
+                    system::nothing::<B>
+                }
             };
             (run, args)
         }
@@ -118,7 +118,9 @@ fn control<B: Bus>(insn: &Insn, pc: u32, args: Args) -> Lowered<B> {
             let masks = Args { imm: disable.into(), d: primask.into(), a: faultmask.into(), ..args };
             (system::change_processor_state::<B>, masks)
         }
-        Insn::Mrs { rd, sysm } => (system::read_special::<B>, Args { d: target(rd)?, imm: sysm.into(), ..args }),
+        Insn::Mrs { rd, sysm } => {
+            (system::read_special::<B>, Args { d: target(rd)?, imm: sysm.into(), ..args })
+        }
         Insn::Msr { rn, sysm, mask } => {
             // 0 to 3 are the APSR and its combinations; writes to IPSR and EPSR are ignored.
             let run = if sysm < 4 { system::write_flags::<B> } else { system::write_special::<B> };

@@ -103,10 +103,8 @@ pub fn mul_add<F: Format>(addend: u64, a: u64, b: u64, env: &mut Fpscr) -> u64 {
     if x.is(Class::Finite) && y.is(Class::Finite) && z.is(Class::Finite) {
         return round_sum::<F>(x.real().mul(y.real()).add(z.real()), env);
     }
-    let no_product = matches!(
-        (x.class, y.class),
-        (Class::Infinity, Class::Zero) | (Class::Zero, Class::Infinity)
-    );
+    let no_product =
+        matches!((x.class, y.class), (Class::Infinity, Class::Zero) | (Class::Zero, Class::Infinity));
     if x.is_nan() || y.is_nan() || z.is_nan() {
         let result = process_nans::<F>(&[(z, addend), (x, a), (y, b)], env);
         // Infinity times zero is invalid even beside a quiet NaN, and then the NaN is lost.

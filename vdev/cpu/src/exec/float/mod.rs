@@ -92,13 +92,8 @@ fn by<B: Bus>(precision: Precision, single: Run<B>, double: Run<B>) -> Run<B> {
 }
 
 /// Rounding directions as operands: the place in this table; the number after it means "by FPSCR".
-const ROUNDINGS: [Rounding; 5] = [
-    Rounding::NearestAway,
-    Rounding::NearestEven,
-    Rounding::Up,
-    Rounding::Down,
-    Rounding::Zero,
-];
+const ROUNDINGS: [Rounding; 5] =
+    [Rounding::NearestAway, Rounding::NearestEven, Rounding::Up, Rounding::Down, Rounding::Zero];
 
 /// The direction that operand `a` chose.
 #[inline(always)]

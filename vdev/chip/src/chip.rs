@@ -1,0 +1,388 @@
+//! The STM32H735: memories, flash controller, protections and peripherals as one value.
+
+use std::hash::{Hash, Hasher};
+
+use ironroot_cpu::bus::{Access, IrqLines, Kind, Master, Request};
+use ironroot_cpu::memory::Memory;
+use ironroot_layout::stm32h735::{ERASED, FLASH, FLASH_SIZE_WORD, UNIQUE_ID};
+
+use crate::board::Board;
+use crate::flash::change::Requester;
+use crate::flash::options::OptionBytes;
+use crate::flash::{Caller, Flash};
+use crate::map::{self, Regions, Storage};
+use crate::peripherals::clocks::Clocks;
+use crate::peripherals::exti::Exti;
+use crate::peripherals::gpio::Gpio;
+use crate::peripherals::pwr::Pwr;
+use crate::peripherals::rcc::{Rcc, ResetCause};
+use crate::peripherals::registers::Registers;
+use crate::peripherals::rtc::Rtc;
+use crate::peripherals::simple;
+use crate::peripherals::syscfg::Syscfg;
+use crate::peripherals::usart::{self, Timing, Usart};
+use crate::rom::RomImage;
+use crate::rules::Verdict;
+use crate::security::{Mode, Security};
+use crate::warnings::{Warning, Warnings};
+
+/// GPIO ports of the part: A to H, J, K.
+const PORTS: u8 = 10;
+/// NVIC line of the flash controller.
+const FLASH_LINE: u8 = 4;
+
+/// Conversion of virtual time to real time: the core's frequency changes while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct TimeBase {
+    cycles: u64,
+    nanoseconds: u64,
+}
+
+/// A virtual STM32H735. One value: clone it and you have two chips in the same state.
+#[derive(Clone)]
+pub struct Stm32h735 {
+    pub(crate) memory: Memory,
+    pub(crate) regions: Regions,
+    pub(crate) flash: Flash,
+    pub(crate) security: Security,
+    pub(crate) rcc: Rcc,
+    pub(crate) pwr: Pwr,
+    pub(crate) syscfg: Syscfg,
+    pub(crate) gpio: Vec<Gpio>,
+    pub(crate) usart: Vec<Usart>,
+    pub(crate) exti: Exti,
+    pub(crate) rtc: Rtc,
+    pub(crate) dbgmcu: Registers,
+    pub(crate) fmc: Registers,
+    pub(crate) clocks: Clocks,
+    time: TimeBase,
+    pub(crate) now: u64,
+    pub(crate) epoch: u32,
+    pub(crate) stall: u64,
+    pub(crate) request: Option<Request>,
+    pub(crate) irq: IrqLines,
+    pub(crate) event: u64,
+    pub(crate) console: Vec<u8>,
+    pub(crate) warnings: Warnings,
+    uid: [u8; 12],
+    boot0: bool,
+    vtor_base: u32,
+}
+
+impl Stm32h735 {
+    /// The chip on `board` with our system flash in it, just powered on.
+    pub fn from_board(board: &Board, rom: &RomImage) -> Self {
+        let mut memory = Memory::new(map::ARENA as usize);
+        memory.write_bytes(map::USER_FLASH_OFFSET, board.flash());
+        let system = ironroot_layout::stm32h735::SYSTEM_FLASH;
+        memory.fill(map::SYSTEM_FLASH_OFFSET, system.size().bytes() as usize, ERASED);
+        let in_system = |address: u32| map::SYSTEM_FLASH_OFFSET + (address - system.start().value());
+        for segment in rom.segments() {
+            memory.write_bytes(in_system(segment.address), &segment.bytes);
+        }
+        memory.write_bytes(in_system(UNIQUE_ID.start().value()), board.uid());
+        let kilobytes = (FLASH.size().bytes() / 1024) as u16;
+        memory.write_bytes(in_system(FLASH_SIZE_WORD.start().value()), &kilobytes.to_le_bytes());
+
+        let options = *board.options();
+        let flash = Flash::new(options, board.ecc().clone());
+        let rcc = Rcc::default();
+        let clocks = rcc.clocks();
+        let mut chip = Stm32h735 {
+            memory,
+            regions: Regions::new(options.tcm_axi_shared()),
+            security: Security::after_reset(&options, board.boot0(), true, false),
+            flash,
+            rcc,
+            pwr: Pwr::default(),
+            syscfg: Syscfg::default(),
+            gpio: (0..PORTS).map(Gpio::new).collect(),
+            usart: usart::INSTANCES.iter().map(Usart::new).collect(),
+            exti: Exti::default(),
+            rtc: Rtc::default(),
+            dbgmcu: Registers::new(simple::DBGMCU),
+            fmc: Registers::new(simple::FMC),
+            clocks,
+            time: TimeBase { cycles: 0, nanoseconds: 0 },
+            now: 0,
+            epoch: 0,
+            stall: 0,
+            request: None,
+            irq: [0; 8],
+            event: u64::MAX,
+            console: Vec::new(),
+            warnings: Warnings::default(),
+            uid: *board.uid(),
+            boot0: board.boot0(),
+            vtor_base: 0,
+        };
+        chip.power_on();
+        chip
+    }
+
+    /// What survives power-off, to be saved. An operation that is under way is interrupted in the copy.
+    pub fn to_board(&self) -> Board {
+        let mut off = self.clone();
+        off.flash.reset(&mut off.memory, map::USER_FLASH_OFFSET, off.now);
+        let flash = off.memory.slice(map::USER_FLASH_OFFSET, FLASH.size().bytes() as usize).to_vec();
+        Board::from_parts(self.uid, *off.flash.options(), flash, off.flash.ecc().clone(), self.boot0)
+    }
+
+    /// Power goes and comes back. RAM is lost (it is zero then; on silicon it is anything), the flash stays. Virtual time
+    /// goes on.
+    pub fn power_on(&mut self) {
+        self.reset(ResetCause::PowerOn);
+        let volatile = map::VOLATILE;
+        self.memory.fill(volatile.start, volatile.len(), 0);
+        self.rtc.reset();
+    }
+
+    pub(crate) fn reset(&mut self, cause: ResetCause) {
+        let now = self.now;
+        self.run_flash(now);
+        self.flash.reset(&mut self.memory, map::USER_FLASH_OFFSET, now);
+        let power_on = cause == ResetCause::PowerOn;
+        let options = *self.flash.options();
+        let debugger_seen = !power_on && self.security.was_debugger_seen();
+        self.security = Security::after_reset(&options, self.boot0, power_on, debugger_seen);
+        self.vtor_base = self.security.vector_base();
+        self.regions = Regions::new(options.tcm_axi_shared());
+        self.rcc.reset(cause);
+        self.pwr.reset(cause);
+        self.syscfg.reset();
+        self.exti.reset();
+        self.gpio.iter_mut().for_each(Gpio::reset);
+        self.usart.iter_mut().for_each(Usart::reset);
+        if power_on {
+            // The debugger's own registers survive a system reset.
+            self.dbgmcu.reset();
+        }
+        self.fmc.reset();
+        self.stall = 0;
+        self.request = None;
+        self.epoch = self.epoch.wrapping_add(1);
+        self.retime();
+        self.settle();
+    }
+
+    /// Level of the BOOT0 pin; matters at the next reset.
+    pub fn set_boot0(&mut self, high: bool) {
+        self.boot0 = high;
+    }
+
+    /// The unique id.
+    pub fn uid(&self) -> &[u8; 12] {
+        &self.uid
+    }
+
+    /// Device mode since the last reset.
+    pub fn mode(&self) -> Mode {
+        self.security.mode()
+    }
+
+    /// The moving part of the protections.
+    pub fn security(&self) -> &Security {
+        &self.security
+    }
+
+    /// The flash controller.
+    pub fn flash(&self) -> &Flash {
+        &self.flash
+    }
+
+    /// The flash controller, for fault injection.
+    pub fn flash_mut(&mut self) -> &mut Flash {
+        self.epoch = self.epoch.wrapping_add(1);
+        &mut self.flash
+    }
+
+    /// The option bytes in force.
+    pub fn options(&self) -> &OptionBytes {
+        self.flash.options()
+    }
+
+    /// What the rule table says about an access now; `None` where it has no say.
+    pub fn verdict(&self, address: u32, master: Master, kind: Kind) -> Option<Verdict> {
+        self.security.verdict(self.flash.options(), address, master, kind)
+    }
+
+    /// What USARTn (n = 0: LPUART1) sent since the last call.
+    pub fn take_uart_output(&mut self, number: u8) -> Vec<u8> {
+        self.uart_index(number).map_or(Vec::new(), |index| self.usart[index].take_output())
+    }
+
+    /// The host sends bytes to USARTn (n = 0: LPUART1). They arrive one after another in virtual time. False if there is
+    /// no such USART.
+    pub fn feed_uart_input(&mut self, number: u8, bytes: &[u8]) -> bool {
+        let Some(index) = self.uart_index(number) else { return false };
+        let (now, timing) = (self.now, self.timing(index));
+        self.usart[index].feed(bytes, now, timing);
+        self.settle();
+        true
+    }
+
+    fn uart_index(&self, number: u8) -> Option<usize> {
+        usart::INSTANCES.iter().position(|instance| instance.number == number)
+    }
+
+    /// The outside drives (or releases) pin `pin` of port 'A' to 'K'. False if there is no such pin.
+    pub fn drive_pin(&mut self, port: char, pin: u8, level: Option<bool>) -> bool {
+        let Some(index) = "ABCDEFGHJK".chars().position(|name| name == port.to_ascii_uppercase()) else {
+            return false;
+        };
+        match self.gpio.get_mut(index) {
+            Some(gpio) if pin < 16 => {
+                gpio.drive(pin, level);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// What the core wrote to its console (ITM, semihosting) since the last call.
+    pub fn take_console(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.console)
+    }
+
+    /// Warnings since the last call, each given once.
+    pub fn take_warnings(&mut self) -> Vec<Warning> {
+        self.warnings.take()
+    }
+
+    /// Frequency of the core in Hz.
+    pub fn core_hz(&self) -> u64 {
+        self.clocks.core
+    }
+
+    /// Nanoseconds since power-on at virtual time `now`, which is not before the last change of the core's frequency.
+    pub fn nanoseconds(&self, now: u64) -> u64 {
+        let cycles = u128::from(now.saturating_sub(self.time.cycles));
+        let since = cycles * 1_000_000_000 / u128::from(self.clocks.core.max(1));
+        self.time.nanoseconds.saturating_add(u64::try_from(since).unwrap_or(u64::MAX))
+    }
+
+    /// Lets all flash operations end: for hosts that work through the debug port while the core stands. Returns the
+    /// virtual time at which the last one ended.
+    pub fn finish_flash_operations(&mut self) -> u64 {
+        while self.flash.next_event() != u64::MAX {
+            let end = self.flash.next_event().max(self.now);
+            self.stall = self.stall.saturating_add(end - self.now);
+            self.sync(end);
+            self.run_due();
+        }
+        self.now
+    }
+
+    pub(crate) fn timing(&self, index: usize) -> Timing {
+        let kernel = usart::INSTANCES.get(index).map_or(0, |instance| self.clocks.usart(instance.clock));
+        Timing { core: self.clocks.core, kernel }
+    }
+
+    pub(crate) fn caller(&self, access: &Access) -> Caller {
+        let options = self.flash.options();
+        let requester = if self.security.is_secure_code(options, access) {
+            Requester::Secure
+        } else {
+            Requester::Other
+        };
+        Caller {
+            requester,
+            secure_open: access.master == Master::Cpu && self.security.is_secure_area_open(),
+            intrusion: self.security.intruded(options),
+            core_hz: self.clocks.core,
+            now: self.now,
+        }
+    }
+
+    /// Virtual time does not go back: a debugger's access may come with the core's older time.
+    pub(crate) fn sync(&mut self, now: u64) {
+        self.now = self.now.max(now);
+    }
+
+    /// The clock tree changed.
+    pub(crate) fn retime(&mut self) {
+        let nanoseconds = self.nanoseconds(self.now);
+        self.time = TimeBase { cycles: self.now, nanoseconds };
+        self.clocks = self.rcc.clocks();
+    }
+
+    fn run_flash(&mut self, now: u64) {
+        let effects = self.flash.advance(&mut self.memory, map::USER_FLASH_OFFSET, now);
+        if effects.erase_backup {
+            let place = ironroot_layout::stm32h735::BACKUP_SRAM;
+            if let Some((Storage::BackupSram, offset)) = self.regions.locate(place.start().value()) {
+                self.memory.fill(offset, place.size().bytes() as usize, 0);
+            }
+            self.rtc.erase_backup();
+        }
+    }
+
+    /// Does what is due at the current time.
+    pub(crate) fn run_due(&mut self) {
+        if self.event > self.now {
+            return;
+        }
+        let now = self.now;
+        self.run_flash(now);
+        for index in 0..self.usart.len() {
+            let timing = self.timing(index);
+            self.usart[index].advance(now, timing);
+        }
+        self.settle();
+    }
+
+    /// Brings interrupt lines, next event and epoch up to date after a change of state.
+    pub(crate) fn settle(&mut self) {
+        self.event = self.flash.next_event();
+        let mut lines = [0; 8];
+        let mut set = |line: u8, raised: bool| {
+            if let Some(word) = lines.get_mut(usize::from(line / 32)) {
+                *word |= u32::from(raised) << (line % 32);
+            }
+        };
+        set(FLASH_LINE, self.flash.raised());
+        for (usart, instance) in self.usart.iter().zip(&usart::INSTANCES) {
+            self.event = self.event.min(usart.next_event());
+            set(instance.line, usart.raised());
+        }
+        for (line, raised) in self.exti.lines() {
+            set(line, raised);
+        }
+        self.irq = lines;
+        if self.flash.take_rights_moved() {
+            self.epoch = self.epoch.wrapping_add(1);
+        }
+    }
+
+    pub(crate) fn vector_base(&self) -> u32 {
+        self.vtor_base
+    }
+
+    /// Everything but memory, what the host has not yet taken, and warnings.
+    pub(crate) fn hash_all(&self, hasher: &mut dyn Hasher) {
+        let hasher = &mut { hasher };
+        self.regions.hash(hasher);
+        self.flash.hash(hasher);
+        self.security.hash(hasher);
+        self.rcc.hash(hasher);
+        self.pwr.hash(hasher);
+        self.syscfg.hash(hasher);
+        self.gpio.hash(hasher);
+        self.usart.hash(hasher);
+        self.exti.hash(hasher);
+        self.rtc.hash(hasher);
+        self.dbgmcu.hash(hasher);
+        self.fmc.hash(hasher);
+        self.time.hash(hasher);
+        self.stall.hash(hasher);
+        self.irq.hash(hasher);
+        self.uid.hash(hasher);
+        self.boot0.hash(hasher);
+    }
+}
+
+impl std::fmt::Debug for Stm32h735 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Stm32h735({:?}, {:?}, at {})", self.mode(), self.options().read_protection(), self.now)
+    }
+}

@@ -1,0 +1,214 @@
+//! From the bus to the register blocks: byte lanes, clocks, and warnings for what is not there.
+
+use ironroot_cpu::bus::{Access, BusFault, Size};
+
+use crate::chip::Stm32h735;
+use crate::map::{Block, Target};
+use crate::peripherals::rcc::RSTR_TO_ENR;
+use crate::peripherals::registers::Written;
+use crate::rssc;
+use crate::warnings::Reason;
+
+/// A 32-bit register and where in it an access lies.
+struct Lanes {
+    offset: u32,
+    shift: u32,
+    mask: u32,
+}
+
+impl Lanes {
+    fn new(block: &Block, address: u32, size: Size) -> Self {
+        let shift = (address & 3) * 8;
+        Lanes { offset: (address - block.base) & !3, shift, mask: size.mask() << shift }
+    }
+}
+
+impl Stm32h735 {
+    /// True if the block answers: its clock is on and its reset is released.
+    fn is_alive(&self, block: &Block) -> bool {
+        block.clock.is_none_or(|(enable, bit)| {
+            self.rcc.bit(enable, bit) && !self.rcc.bit(enable - RSTR_TO_ENR, bit)
+        })
+    }
+
+    fn warn(&mut self, address: u32, access: &Access, block: Option<&Block>, reason: Reason) {
+        self.warnings.add(address, access, block.map(|block| block.name), reason);
+    }
+
+    /// Reads a register.
+    pub(crate) fn read_peripheral(
+        &mut self,
+        block: Option<&'static Block>,
+        address: u32,
+        access: &Access,
+    ) -> Result<u32, BusFault> {
+        let Some(block) = block else {
+            self.warn(address, access, None, Reason::NotModelled);
+            return Ok(0);
+        };
+        if !self.is_alive(block) {
+            self.warn(address, access, Some(block), Reason::NotClocked);
+            return Ok(0);
+        }
+        let lanes = Lanes::new(block, address, access.size);
+        let value = self.read_target(block, lanes.offset, address, access)?;
+        if value.is_none() {
+            self.warn(address, access, Some(block), Reason::NotModelled);
+        }
+        Ok((value.unwrap_or(0) & lanes.mask) >> lanes.shift)
+    }
+
+    fn read_target(
+        &mut self,
+        block: &'static Block,
+        offset: u32,
+        address: u32,
+        access: &Access,
+    ) -> Result<Option<u32>, BusFault> {
+        Ok(match block.target {
+            Target::Flash if rssc::WINDOW.contains(&offset) => {
+                if !self.security.is_system_code(access) {
+                    self.warn(address, access, Some(block), Reason::NotFromRss);
+                }
+                Some(self.security.read_rssc(offset, access))
+            }
+            Target::Flash => self.flash.read_register(offset)?,
+            Target::Rcc => self.rcc.read(offset),
+            Target::Pwr => self.pwr.read(offset),
+            Target::Syscfg => self.syscfg.read(offset, self.flash.options()),
+            Target::Gpio(port) => self.gpio.get(usize::from(port)).and_then(|gpio| gpio.read(offset)),
+            Target::Usart(index) => {
+                let value = self.usart.get_mut(usize::from(index)).and_then(|usart| usart.read(offset));
+                self.settle();
+                value
+            }
+            Target::Exti => self.exti.read(offset),
+            Target::Rtc => {
+                let accessible = !self.security.intruded(self.flash.options());
+                self.rtc.read(offset, accessible)
+            }
+            Target::Dbgmcu => self.dbgmcu.read(offset),
+            Target::Fmc => self.fmc.read(offset),
+            Target::Unmodelled => None,
+        })
+    }
+
+    /// Writes a register.
+    pub(crate) fn write_peripheral(
+        &mut self,
+        block: Option<&'static Block>,
+        address: u32,
+        value: u32,
+        access: &Access,
+    ) -> Result<(), BusFault> {
+        let Some(block) = block else {
+            self.warn(address, access, None, Reason::NotModelled);
+            return Ok(());
+        };
+        if !self.is_alive(block) {
+            self.warn(address, access, Some(block), Reason::NotClocked);
+            return Ok(());
+        }
+        let lanes = Lanes::new(block, address, access.size);
+        let written = Written { value: (value << lanes.shift) & lanes.mask, mask: lanes.mask };
+        let known = self.write_target(block, lanes.offset, address, written, access);
+        self.settle();
+        if !known? {
+            self.warn(address, access, Some(block), Reason::NotModelled);
+        }
+        Ok(())
+    }
+
+    fn write_target(
+        &mut self,
+        block: &'static Block,
+        offset: u32,
+        address: u32,
+        written: Written,
+        access: &Access,
+    ) -> Result<bool, BusFault> {
+        let now = self.now;
+        Ok(match block.target {
+            Target::Flash if rssc::WINDOW.contains(&offset) => {
+                if !self.security.is_system_code(access) {
+                    self.warn(address, access, Some(block), Reason::NotFromRss);
+                }
+                if self.security.write_rssc(offset, written.value, access) {
+                    self.epoch = self.epoch.wrapping_add(1);
+                }
+                true
+            }
+            Target::Flash => {
+                let caller = self.caller(access);
+                let (known, wait) = self.flash.write_register(offset, written, &caller)?;
+                if let Some(end) = wait
+                    && end > now
+                {
+                    self.stall = self.stall.saturating_add(end - now);
+                    self.sync(end);
+                    self.settle();
+                    self.run_due();
+                }
+                known
+            }
+            Target::Rcc => {
+                let known = self.rcc.write(offset, written, self.pwr.backup_writable());
+                self.retime();
+                self.reset_blocks(offset);
+                known
+            }
+            Target::Pwr => {
+                let before = self.pwr.backup_writable();
+                let known = self.pwr.write(offset, written);
+                if self.pwr.backup_writable() != before {
+                    // The rights to backup SRAM moved.
+                    self.epoch = self.epoch.wrapping_add(1);
+                }
+                known
+            }
+            Target::Syscfg => self.syscfg.write(offset, written),
+            Target::Gpio(port) => {
+                self.gpio.get_mut(usize::from(port)).is_some_and(|gpio| gpio.write(offset, written))
+            }
+            Target::Usart(index) => {
+                let timing = self.timing(usize::from(index));
+                self.usart
+                    .get_mut(usize::from(index))
+                    .is_some_and(|usart| usart.write(offset, written, now, timing))
+            }
+            Target::Exti => self.exti.write(offset, written),
+            Target::Rtc => {
+                let accessible = !self.security.intruded(self.flash.options());
+                self.rtc.write(offset, written, self.pwr.backup_writable(), accessible)
+            }
+            Target::Dbgmcu => self.dbgmcu.write(offset, written),
+            Target::Fmc => self.fmc.write(offset, written),
+            Target::Unmodelled => false,
+        })
+    }
+
+    /// A write to a reset register of RCC: resets the blocks whose bit is set.
+    fn reset_blocks(&mut self, offset: u32) {
+        for block in crate::map::BLOCKS {
+            let Some((enable, bit)) = block.clock else { continue };
+            let reset = enable - RSTR_TO_ENR;
+            if u32::from(reset) != offset || !self.rcc.bit(reset, bit) {
+                continue;
+            }
+            match block.target {
+                Target::Gpio(port) => {
+                    if let Some(gpio) = self.gpio.get_mut(usize::from(port)) {
+                        gpio.reset();
+                    }
+                }
+                Target::Usart(index) => {
+                    if let Some(usart) = self.usart.get_mut(usize::from(index)) {
+                        usart.reset();
+                    }
+                }
+                Target::Syscfg => self.syscfg.reset(),
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What the model does not do, said once for each place, never silently.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use ironroot_cpu::bus::{Access, Kind};
+
+/// Why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// The register is not modelled: it reads 0 and ignores writes.
+    NotModelled,
+    /// The block's clock is not enabled in RCC: it reads 0 and ignores writes, as on silicon.
+    NotClocked,
+    /// The RSS controller answers only to RSS.
+    NotFromRss,
+}
+
+/// One warning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Warning {
+    /// Address of the register.
+    pub address: u32,
+    /// Address of the instruction; 0 for other masters.
+    pub pc: u32,
+    /// True for a write.
+    pub write: bool,
+    /// Name of the block, where one is known.
+    pub block: Option<&'static str>,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let access = if self.write { "write to" } else { "read of" };
+        let reason = match self.reason {
+            Reason::NotModelled => "which is not modelled (reads 0, writes are ignored)",
+            Reason::NotClocked => "whose clock is off in RCC (reads 0, writes are ignored)",
+            Reason::NotFromRss => "which answers only to code inside the open RSS (reads 0, writes are ignored)",
+        };
+        let block = self.block.unwrap_or("an unknown block");
+        write!(f, "{access} 0x{:08X} in {block}, {reason}, by the instruction at 0x{:08X}", self.address, self.pc)
+    }
+}
+
+/// Warnings given and not yet taken.
+#[derive(Clone, Debug, Default)]
+pub struct Warnings {
+    seen: BTreeSet<(u32, Reason)>,
+    pending: Vec<Warning>,
+}
+
+impl Warnings {
+    /// Warns, unless the same was said before.
+    pub fn add(&mut self, address: u32, access: &Access, block: Option<&'static str>, reason: Reason) {
+        if self.seen.insert((address, reason)) {
+            let write = access.kind == Kind::Write;
+            self.pending.push(Warning { address, pc: access.pc, write, block, reason });
+        }
+    }
+
+    /// What was added since the last call.
+    pub fn take(&mut self) -> Vec<Warning> {
+        std::mem::take(&mut self.pending)
+    }
+}
