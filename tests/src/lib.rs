@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod device;
 mod oracle;
 mod scratch;
 

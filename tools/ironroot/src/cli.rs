@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use ironroot_codes::{Exit, input, internal};
 
-use crate::commands::{doctor, explain, image, keys};
+use crate::commands::{demo, doctor, explain, image, keys, vdev};
 use crate::error::{Failure, Result};
 use crate::report::Reporter;
 
@@ -38,8 +38,10 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Demo(demo::Demo),
     Keys(keys::Keys),
     Image(image::Image),
+    Vdev(vdev::Vdev),
     Explain(explain::Explain),
     Doctor(doctor::Doctor),
 }
@@ -67,8 +69,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &
 
 fn dispatch(command: &Command, report: &mut Reporter<'_>) -> Result {
     match command {
+        Command::Demo(args) => demo::run(args, report),
         Command::Keys(args) => keys::run(args, report),
         Command::Image(args) => image::run(args, report),
+        Command::Vdev(args) => vdev::run(args, report),
         Command::Explain(args) => explain::run(args, report),
         Command::Doctor(args) => doctor::run(args, report),
     }

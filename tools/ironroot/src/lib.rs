@@ -21,5 +21,6 @@ pub mod input;
 pub mod keyfile;
 mod number;
 pub mod report;
+pub mod vdev;
 
 pub use cli::run;

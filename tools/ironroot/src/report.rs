@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::error::Failure;
+use crate::vdev::session::Output;
 
 /// Headings and names.
 pub const BOLD: Style = Style::new().bold();
@@ -75,6 +76,34 @@ impl<'a> Reporter<'a> {
         let mut fields = object(data);
         fields.insert("task".into(), task.into());
         self.event("progress", Value::Object(fields));
+    }
+
+    /// What a device wrote to a serial port, as it came: a terminal shows it like the device's own.
+    pub fn task_output(&mut self, output: &Output) {
+        if self.json {
+            self.progress(
+                "run",
+                json!({
+                    "port": output.port,
+                    "text": String::from_utf8_lossy(&output.bytes),
+                    "instructions": output.at.instructions,
+                    "virtual_ns": output.at.nanoseconds,
+                }),
+            );
+        } else {
+            let written = self.out.write_all(&output.bytes).and_then(|()| self.out.flush());
+            self.keep(written);
+        }
+    }
+
+    /// Where a console waits for whoever wants to connect.
+    pub fn console_open(&mut self, place: &str) {
+        if self.json {
+            self.progress("run", json!({ "console": place }));
+        } else {
+            let written = writeln!(self.err, "serial port: {place}");
+            self.keep(written);
+        }
     }
 
     /// The end of a step that was begun, with what is known of it.

@@ -96,7 +96,10 @@ impl fmt::Display for BoardError {
             }
             BoardError::UnknownPart(part) => write!(f, "the board has a part with DEV_ID 0x{part:03X}"),
             BoardError::NotVirtual(uid) => {
-                write!(f, "the unique id {uid:02X?} does not begin with \"IRVD\", the mark of virtual devices")
+                write!(
+                    f,
+                    "the unique id {uid:02X?} does not begin with \"IRVD\", the mark of virtual devices"
+                )
             }
             BoardError::Io { path, writing, error } => {
                 let verb = if *writing { "write" } else { "read" };
@@ -145,7 +148,13 @@ impl Board {
         }
     }
 
-    pub(crate) fn from_parts(uid: [u8; 12], options: OptionBytes, flash: Vec<u8>, ecc: Ecc, boot0: bool) -> Self {
+    pub(crate) fn from_parts(
+        uid: [u8; 12],
+        options: OptionBytes,
+        flash: Vec<u8>,
+        ecc: Ecc,
+        boot0: bool,
+    ) -> Self {
         Board { uid, options, flash, ecc, boot0 }
     }
 
@@ -246,7 +255,9 @@ impl Board {
         let Some(rest) = file.strip_prefix(&MAGIC) else {
             // A file that ends inside the magic is a damaged board rather than a stranger, unless it is empty.
             return Err(match file.len() {
-                1..8 if MAGIC.starts_with(file) => BoardError::Truncated { expected: HEADER, found: file.len() },
+                1..8 if MAGIC.starts_with(file) => {
+                    BoardError::Truncated { expected: HEADER, found: file.len() }
+                }
                 _ => BoardError::NotABoard,
             });
         };

@@ -113,9 +113,9 @@ impl Stm32h735 {
 
     /// True if all bytes of the page at `page` have the same free rights for this kind of access.
     fn is_uniform(&self, page: u32, kind: Kind) -> bool {
-        (page..page + PAGE).step_by(UNIT as usize).all(|unit| {
-            matches!(self.verdict(unit, Master::Cpu, kind), None | Some(Verdict::Allow))
-        })
+        (page..page + PAGE)
+            .step_by(UNIT as usize)
+            .all(|unit| matches!(self.verdict(unit, Master::Cpu, kind), None | Some(Verdict::Allow)))
     }
 }
 

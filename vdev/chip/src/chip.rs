@@ -254,6 +254,12 @@ impl Stm32h735 {
         self.clocks.core
     }
 
+    /// Where the byte at an address of a memory is kept in [`Bus::memory`], past all protections: for hosts that look into
+    /// the model rather than through it.
+    pub fn arena_offset(&self, address: u32) -> Option<u32> {
+        self.regions.locate(address).map(|(_, offset)| offset)
+    }
+
     /// Nanoseconds since power-on at virtual time `now`, which is not before the last change of the core's frequency.
     pub fn nanoseconds(&self, now: u64) -> u64 {
         let cycles = u128::from(now.saturating_sub(self.time.cycles));
@@ -280,11 +286,8 @@ impl Stm32h735 {
 
     pub(crate) fn caller(&self, access: &Access) -> Caller {
         let options = self.flash.options();
-        let requester = if self.security.is_secure_code(options, access) {
-            Requester::Secure
-        } else {
-            Requester::Other
-        };
+        let requester =
+            if self.security.is_secure_code(options, access) { Requester::Secure } else { Requester::Other };
         Caller {
             requester,
             secure_open: access.master == Master::Cpu && self.security.is_secure_area_open(),

@@ -111,7 +111,7 @@ impl Regions {
         candidates.iter().find_map(|&storage| {
             let region = self.region(storage);
             let at = address.wrapping_sub(region.base);
-            (at < region.size).then_some((storage, region.offset + at))
+            (at < region.size).then(|| (storage, region.offset + at))
         })
     }
 
@@ -320,7 +320,9 @@ mod tests {
 
     #[test]
     fn unknown_addresses_are_nothing() {
-        for address in [0x0001_0000, 0x0810_0000, 0x1FEF_FFFF, 0x2002_0000, 0x6000_0000, 0x9000_0000, u32::MAX] {
+        for address in
+            [0x0001_0000, 0x0810_0000, 0x1FEF_FFFF, 0x2002_0000, 0x6000_0000, 0x9000_0000, u32::MAX]
+        {
             assert_eq!(Regions::new(0).locate(address), None);
             assert!(!is_peripheral(address));
         }

@@ -79,7 +79,8 @@ impl RomImage {
     pub fn has_rss(&self) -> bool {
         let entry = rss::RSS.start().value();
         self.segments.iter().any(|segment| {
-            segment.address <= entry && (entry - segment.address) < u32::try_from(segment.bytes.len()).unwrap_or(0)
+            segment.address <= entry
+                && (entry - segment.address) < u32::try_from(segment.bytes.len()).unwrap_or(0)
         })
     }
 }

@@ -6,6 +6,7 @@ use crate::chip::Stm32h735;
 use crate::map::{Block, Target};
 use crate::peripherals::rcc::RSTR_TO_ENR;
 use crate::peripherals::registers::Written;
+use crate::peripherals::usart;
 use crate::rssc;
 use crate::warnings::Reason;
 
@@ -26,9 +27,9 @@ impl Lanes {
 impl Stm32h735 {
     /// True if the block answers: its clock is on and its reset is released.
     fn is_alive(&self, block: &Block) -> bool {
-        block.clock.is_none_or(|(enable, bit)| {
-            self.rcc.bit(enable, bit) && !self.rcc.bit(enable - RSTR_TO_ENR, bit)
-        })
+        block
+            .clock
+            .is_none_or(|(enable, bit)| self.rcc.bit(enable, bit) && !self.rcc.bit(enable - RSTR_TO_ENR, bit))
     }
 
     fn warn(&mut self, address: u32, access: &Access, block: Option<&Block>, reason: Reason) {
@@ -79,7 +80,10 @@ impl Stm32h735 {
             Target::Gpio(port) => self.gpio.get(usize::from(port)).and_then(|gpio| gpio.read(offset)),
             Target::Usart(index) => {
                 let value = self.usart.get_mut(usize::from(index)).and_then(|usart| usart.read(offset));
-                self.settle();
+                // Only this read has an effect; polling loops read ISR millions of times.
+                if offset == usart::RDR {
+                    self.settle();
+                }
                 value
             }
             Target::Exti => self.exti.read(offset),

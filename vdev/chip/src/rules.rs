@@ -27,15 +27,8 @@ pub enum Area {
 
 impl Area {
     /// All areas.
-    pub const ALL: [Area; 7] = [
-        Area::User,
-        Area::Pcrop,
-        Area::Secure,
-        Area::Rss,
-        Area::Library,
-        Area::Bootloader,
-        Area::BackupSram,
-    ];
+    pub const ALL: [Area; 7] =
+        [Area::User, Area::Pcrop, Area::Secure, Area::Rss, Area::Library, Area::Bootloader, Area::BackupSram];
 }
 
 /// What an area is like at a moment.

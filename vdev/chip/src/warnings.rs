@@ -37,10 +37,16 @@ impl fmt::Display for Warning {
         let reason = match self.reason {
             Reason::NotModelled => "which is not modelled (reads 0, writes are ignored)",
             Reason::NotClocked => "whose clock is off in RCC (reads 0, writes are ignored)",
-            Reason::NotFromRss => "which answers only to code inside the open RSS (reads 0, writes are ignored)",
+            Reason::NotFromRss => {
+                "which answers only to code inside the open RSS (reads 0, writes are ignored)"
+            }
         };
         let block = self.block.unwrap_or("an unknown block");
-        write!(f, "{access} 0x{:08X} in {block}, {reason}, by the instruction at 0x{:08X}", self.address, self.pc)
+        write!(
+            f,
+            "{access} 0x{:08X} in {block}, {reason}, by the instruction at 0x{:08X}",
+            self.address, self.pc
+        )
     }
 }
 

@@ -177,6 +177,7 @@ pub enum Address {
 /// Multiplications and their accumulating forms: `rd`, `rn`, `rm`, `ra` (the long ones: `rd` = RdHi, `ra` = RdLo).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
+#[rustfmt::skip] // a table: one line an operation
 pub enum MulOp {
     Mul,
     Mla,
@@ -359,6 +360,7 @@ pub enum CvtMode {
 /// One decoded instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)] // fields are the manual's
+#[rustfmt::skip] // a table: one line an instruction
 pub enum Insn {
     /// Data processing. `setflags` already considers the IT block for 16-bit encodings. `imm12`: the plain 12-bit
     /// encodings ADDW/SUBW.

@@ -49,9 +49,10 @@ impl SysTick {
         };
     }
 
-    /// Cycle of the next zero crossing.
+    /// Cycle of the next zero crossing that raises the exception. Others only set COUNTFLAG, which is computed when read: a
+    /// sleeping core must not wait for them.
     pub fn next_event(&self) -> u64 {
-        if self.running() { self.zero_at } else { u64::MAX }
+        if self.running() && self.csr & TICKINT != 0 { self.zero_at } else { u64::MAX }
     }
 
     /// Lets time pass to `now`. True if the exception is to be pended.

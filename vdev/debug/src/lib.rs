@@ -1,12 +1,13 @@
-//! Looking into the virtual device from outside: the debug port and its gate, the flash loader that works through it, a GDB
-//! remote server, traces and profiles.
+//! Looking into the virtual device from outside: the debug port and its gate, a GDB remote
+//! server, traces and profiles.
 //!
 //! 1. A debugger is a bus master like any other: what the chip refuses to it, it refuses to us, and says why.
 //! 2. Nothing here changes how the device runs: a trace and a profile are hooks.
 #![forbid(unsafe_code)]
 
-pub mod flash;
+pub mod flasher;
 pub mod gdb;
+mod h735;
 pub mod port;
 pub mod profile;
 pub mod symbols;

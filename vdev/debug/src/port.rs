@@ -36,12 +36,18 @@ pub struct MapEntry {
 pub trait DebugPort: Bus {
     /// Whether a debugger may do anything at all now. A connection may change the chip's state (RDP 1: intrusion).
     fn gate(&mut self) -> Result<(), Refusal>;
-    /// A read as master "debugger" at virtual time `now`. The address is aligned to the size.
-    fn debug_read(&mut self, address: u32, size: Size, now: u64) -> Result<u32, Refusal>;
-    /// A write as master "debugger" at virtual time `now`. The address is aligned to the size.
-    fn debug_write(&mut self, address: u32, value: u32, size: Size, now: u64) -> Result<(), Refusal>;
+    /// A read as master "debugger". The address is aligned to the size.
+    fn debug_read(&mut self, address: u32, size: Size) -> Result<u32, Refusal>;
+    /// A write as master "debugger". The address is aligned to the size.
+    fn debug_write(&mut self, address: u32, value: u32, size: Size) -> Result<(), Refusal>;
     /// What a debugger is told about memories.
     fn debug_map(&self) -> Vec<MapEntry>;
+    /// Erases the sectors that `length` bytes at `start` touch, with the controller's own register sequences.
+    fn flash_erase(&mut self, start: u32, length: u32) -> Result<(), Refusal>;
+    /// Programs bytes from the start of a flash word on, and reads them back.
+    fn flash_program(&mut self, start: u32, data: &[u8]) -> Result<(), Refusal>;
+    /// Bytes that are programmed at once.
+    fn flash_word(&self) -> u32;
 }
 
 /// Core cycles that one access through the debug port takes: about a microsecond at reset clock.
@@ -84,9 +90,8 @@ impl<'a, B: DebugPort> Port<'a, B> {
         if let Some(value) = core.debug_system_read(address, size) {
             return Ok(value);
         }
-        let now = core.cycles;
-        let result = core.bus.debug_read(address, size, now);
-        self.machine.poke();
+        let result = core.bus.debug_read(address, size);
+        self.settle();
         result
     }
 
@@ -98,9 +103,43 @@ impl<'a, B: DebugPort> Port<'a, B> {
         if core.debug_system_write(address, value, size).is_some() {
             return Ok(());
         }
-        let now = core.cycles;
-        let result = core.bus.debug_write(address, value, size, now);
+        let result = core.bus.debug_write(address, value, size);
+        self.settle();
+        result
+    }
+
+    /// After the chip was accessed past the core: its waits are the core's time too, its memory may have changed.
+    fn settle(&mut self) {
+        let stall = self.machine.core.bus.take_stall();
+        self.machine.core.cycles += stall;
         self.machine.poke();
+    }
+
+    /// Erases the sectors that `length` bytes at `start` touch.
+    pub fn erase(&mut self, start: u32, length: u32) -> Result<(), Refusal> {
+        self.gate()?;
+        self.wait(ACCESS_CYCLES);
+        let result = self.machine.core.bus.flash_erase(start, length);
+        self.settle();
+        result
+    }
+
+    /// Programs pieces of any alignment. A flash word is programmed once: pieces that share one are joined, gaps are filled
+    /// with the erased value.
+    pub fn program(&mut self, pieces: &[(u32, Vec<u8>)]) -> Result<(), Refusal> {
+        self.gate()?;
+        self.wait(ACCESS_CYCLES);
+        let word = self.machine.core.bus.flash_word().max(1);
+        let mut words = std::collections::BTreeMap::<u32, Vec<u8>>::new();
+        for (start, data) in pieces {
+            for (i, byte) in (0u32..).zip(data) {
+                let address = start.wrapping_add(i);
+                let content = words.entry(address - address % word).or_insert_with(|| vec![0xFF; word as usize]);
+                content[(address % word) as usize] = *byte;
+            }
+        }
+        let result = words.into_iter().try_for_each(|(at, content)| self.machine.core.bus.flash_program(at, &content));
+        self.settle();
         result
     }
 

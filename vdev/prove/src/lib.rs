@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod batches;
+pub mod rng;
 pub mod consistency;
 pub mod decoder;
 pub mod fuzz;

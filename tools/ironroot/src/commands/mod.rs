@@ -1,6 +1,8 @@
 //! One module a command group: its arguments, and what it does with them.
 
+pub mod demo;
 pub mod doctor;
 pub mod explain;
 pub mod image;
 pub mod keys;
+pub mod vdev;

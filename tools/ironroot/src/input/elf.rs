@@ -89,6 +89,13 @@ pub fn symbol_at(data: &[u8], address: u32) -> Option<String> {
         .and_then(|s| s.name().ok().map(str::to_owned))
 }
 
+/// The address of the symbol `name`, without the Thumb bit.
+pub fn symbol_address(data: &[u8], name: &str) -> Option<u32> {
+    let file = ElfFile32::<LittleEndian>::parse(data).ok()?;
+    let symbol = file.symbols().find(|s| s.name() == Ok(name))?;
+    u32::try_from(symbol.address()).ok().map(|address| address & !1)
+}
+
 /// A segment's bytes cut at its sections: a message can then name `.rodata`, and what only the file needs is left out.
 ///
 /// GNU ld's default layout lets the first segment begin at a page of the file, so that the ELF header itself becomes

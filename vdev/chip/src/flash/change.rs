@@ -64,8 +64,9 @@ pub fn plan(current: &OptionBytes, wanted: &OptionBytes, requester: Requester) -
     }
     if current.security() && !wanted.security() {
         let areas = [current.pcrop(), current.secure_area(), wanted.pcrop(), wanted.secure_area()];
-        let none = areas.into_iter().all(|area| !is_valid(area));
-        if !none && !(regression && dmep && dmes) {
+        let any = areas.into_iter().any(is_valid);
+        let full_regression = regression && dmep && dmes;
+        if any && !full_regression {
             return Err(BrokenRule::SecurityCleared);
         }
     }

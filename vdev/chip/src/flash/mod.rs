@@ -128,7 +128,11 @@ impl Flash {
 
     /// When the bank can be read again; `None` if it can be read now.
     pub fn busy_until(&self) -> Option<u64> {
-        self.queue.iter().rev().find(|operation| operation.action.occupies_bank()).map(|operation| operation.end)
+        self.queue
+            .iter()
+            .rev()
+            .find(|operation| operation.action.occupies_bank())
+            .map(|operation| operation.end)
     }
 
     /// Virtual time of the end of the running operation; `u64::MAX` for none.
@@ -214,7 +218,8 @@ impl Flash {
             self.flags |= sr::WRPERR;
             return None;
         }
-        let wait = if self.queue.len() >= QUEUE { self.queue.front().map(|operation| operation.end) } else { None };
+        let wait =
+            if self.queue.len() >= QUEUE { self.queue.front().map(|operation| operation.end) } else { None };
         self.enqueue(Action::Program(complete), caller);
         wait
     }

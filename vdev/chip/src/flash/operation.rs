@@ -38,8 +38,10 @@ const MILLISECOND: u64 = 1_000_000;
 // Typical times in ns by PSIZE (8, 16, 32, 64 bits of internal parallelism), in the order of magnitude of the datasheet
 // (unverified). An option change and an erase by option bytes do not depend on PSIZE.
 const PROGRAM: [u64; 4] = [290 * MICROSECOND, 180 * MICROSECOND, 130 * MICROSECOND, 100 * MICROSECOND];
-const ERASE_SECTOR: [u64; 4] = [2000 * MILLISECOND, 1800 * MILLISECOND, 1200 * MILLISECOND, 1000 * MILLISECOND];
-const ERASE_BANK: [u64; 4] = [13_000 * MILLISECOND, 8000 * MILLISECOND, 6000 * MILLISECOND, 5000 * MILLISECOND];
+const ERASE_SECTOR: [u64; 4] =
+    [2000 * MILLISECOND, 1800 * MILLISECOND, 1200 * MILLISECOND, 1000 * MILLISECOND];
+const ERASE_BANK: [u64; 4] =
+    [13_000 * MILLISECOND, 8000 * MILLISECOND, 6000 * MILLISECOND, 5000 * MILLISECOND];
 const OPTIONS: u64 = 150 * MILLISECOND;
 
 impl Action {
@@ -128,7 +130,7 @@ impl Cells<'_> {
         let words = SECTOR.bytes() / WORD as u32;
         for word in sector * words..(sector + 1) * words {
             let dice = random.next();
-            if dice % 3 == 0 {
+            if dice.is_multiple_of(3) {
                 continue;
             }
             let mut bytes = self.word(word);

@@ -84,18 +84,22 @@ impl Clocks {
         };
         let configuration = read(0x02C);
         // `shift` of the DIVM field, divider and fraction registers, FRACEN bit, shift and enable bit of the output.
-        let pll = |m: u32, divider: u32, fraction: u32, fraction_on: u32, output: u32, output_on: u32| -> u64 {
-            let m = u64::from(select >> m & 0x3F);
-            if m == 0 || configuration >> output_on & 1 == 0 {
-                return 0;
-            }
-            let dividers = read(divider);
-            let n = u64::from(dividers & 0x1FF) + 1;
-            let fraction =
-                if configuration >> fraction_on & 1 == 0 { 0 } else { u64::from(read(fraction) >> 3 & 0x1FFF) };
-            let vco = source / m * n + source * fraction / (m * 8192);
-            vco / (u64::from(dividers >> output & 0x7F) + 1)
-        };
+        let pll =
+            |m: u32, divider: u32, fraction: u32, fraction_on: u32, output: u32, output_on: u32| -> u64 {
+                let m = u64::from(select >> m & 0x3F);
+                if m == 0 || configuration >> output_on & 1 == 0 {
+                    return 0;
+                }
+                let dividers = read(divider);
+                let n = u64::from(dividers & 0x1FF) + 1;
+                let fraction = if configuration >> fraction_on & 1 == 0 {
+                    0
+                } else {
+                    u64::from(read(fraction) >> 3 & 0x1FFF)
+                };
+                let vco = source / m * n + source * fraction / (m * 8192);
+                vco / (u64::from(dividers >> output & 0x7F) + 1)
+            };
         let system = match cfgr >> 3 & 7 {
             0 => hsi,
             1 => CSI,

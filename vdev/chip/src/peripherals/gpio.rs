@@ -68,7 +68,8 @@ impl Gpio {
     }
 
     fn levels(&self) -> u32 {
-        let (moder, pull, out) = (self.registers.get(MODER), self.registers.get(PUPDR), self.registers.get(ODR));
+        let (moder, pull, out) =
+            (self.registers.get(MODER), self.registers.get(PUPDR), self.registers.get(ODR));
         let mut levels = 0;
         for pin in 0..16 {
             let mode = moder >> (2 * pin) & 3;

@@ -1,7 +1,7 @@
 //! Power control: supply configuration, voltage scaling, backup write protection. Voltages settle at once.
 
-use super::registers::{Register, Registers, Written, register};
 use super::rcc::ResetCause;
+use super::registers::{Register, Registers, Written, register};
 
 const CR1: u32 = 0x000;
 const CSR1: u32 = 0x004;

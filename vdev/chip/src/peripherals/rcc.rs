@@ -23,8 +23,7 @@ pub const APB4ENR: u16 = 0x0F4;
 pub const RSTR_TO_ENR: u16 = 0x58;
 
 /// ON bit and READY bit of each source in CR.
-const READY: [(u32, u32); 7] =
-    [(0, 2), (7, 8), (12, 13), (16, 17), (24, 25), (26, 27), (28, 29)];
+const READY: [(u32, u32); 7] = [(0, 2), (7, 8), (12, 13), (16, 17), (24, 25), (26, 27), (28, 29)];
 const CR_WRITABLE: u32 = 0x151D_12BB;
 const CR_RESET: u32 = 0x0000_0025;
 /// RMVF.

@@ -51,20 +51,34 @@ impl Written {
 pub struct Registers {
     table: &'static [Register],
     values: Vec<u32>,
+    /// Place in table and values by offset / 4: polling loops read registers millions of times.
+    places: Vec<u8>,
 }
+
+/// No register at this offset.
+const NONE: u8 = u8::MAX;
 
 impl Registers {
     /// A block in reset state. `table` is sorted by offset.
     pub fn new(table: &'static [Register]) -> Self {
-        debug_assert!(table.is_sorted_by(|a, b| a.offset < b.offset));
-        Registers { table, values: table.iter().map(|register| register.reset).collect() }
+        debug_assert!(table.is_sorted_by(|a, b| a.offset < b.offset) && table.len() < usize::from(NONE));
+        let mut places = vec![NONE; table.last().map_or(0, |last| usize::from(last.offset) / 4 + 1)];
+        for (index, register) in table.iter().enumerate() {
+            places[usize::from(register.offset) / 4] = index as u8;
+        }
+        Registers { table, values: table.iter().map(|register| register.reset).collect(), places }
     }
 
+    #[inline]
     fn index(&self, offset: u32) -> Option<usize> {
-        self.table.binary_search_by_key(&offset, |register| u32::from(register.offset)).ok()
+        match self.places.get(offset as usize / 4) {
+            Some(&place) if place != NONE => Some(usize::from(place)),
+            _ => None,
+        }
     }
 
     /// The value, or `None` for an offset that has no register.
+    #[inline]
     pub fn read(&self, offset: u32) -> Option<u32> {
         self.index(offset).map(|index| self.values[index])
     }

@@ -19,6 +19,3 @@ pub const DBGMCU: &[Register] = &[
 
 /// FMC: SystemInit of ST's firmware writes BCR1.
 pub const FMC: &[Register] = &[register(0x000, "BCR1", 0x0000_30DB, u32::MAX)];
-
-/// RAM ECC monitors: control registers of the first monitors, no error is ever recorded.
-pub const RAMECC: &[Register] = &[register(0x000, "IER", 0, 0xF)];

@@ -15,7 +15,8 @@ const BRR: u32 = 0x00C;
 const RQR: u32 = 0x018;
 const ISR: u32 = 0x01C;
 const ICR: u32 = 0x020;
-const RDR: u32 = 0x024;
+/// Receive data.
+pub const RDR: u32 = 0x024;
 const TDR: u32 = 0x028;
 const PRESC: u32 = 0x02C;
 
@@ -314,6 +315,9 @@ impl Usart {
 
     /// State of the interrupt line.
     pub fn raised(&self) -> bool {
+        if !self.on(0) {
+            return false;
+        }
         let isr = self.isr();
         let any = |register: u32, table: &[(u32, u32)]| {
             table.iter().any(|&(enable, flags)| register >> enable & 1 != 0 && isr & flags != 0)

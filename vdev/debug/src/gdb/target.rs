@@ -19,7 +19,6 @@ use ironroot_cpu::debug::Watchpoint;
 use ironroot_cpu::machine::Machine;
 
 use super::arch::{CORE_REGISTERS, CortexM, Register, RegisterFile};
-use crate::flash::FlashLoader;
 use crate::port::{DebugPort, MapEntry, Port, Refusal};
 
 /// How the core is to be run until the next stop.
@@ -365,11 +364,11 @@ impl<B: DebugPort> Flash for Session<B> {
     fn flash_done(&mut self) -> TargetResult<(), Self> {
         let erases = std::mem::take(&mut self.pending_erase);
         let writes = std::mem::take(&mut self.pending_writes);
-        let mut loader = FlashLoader::new(self.port());
+        let mut port = self.port();
         let result = erases
             .into_iter()
-            .try_for_each(|(start, length)| loader.erase(start, length))
-            .and_then(|()| loader.program_all(&writes));
+            .try_for_each(|(start, length)| port.erase(start, length))
+            .and_then(|()| port.program(&writes));
         self.refused(result, EFAULT)
     }
 }

@@ -34,8 +34,7 @@ enum Command {
     Info(info::Info),
 }
 
-#[allow(unused_imports)]
-pub use sign::{Recipe, sign_application};
+pub use sign::{Recipe, Signed, sign_application};
 
 /// Runs the command.
 pub fn run(args: &Image, report: &mut Reporter<'_>) -> Result {

@@ -1,8 +1,9 @@
 //! Arithmetic, comparison and selection (A2.5, A7.7 VADD … VSUB).
 
-use super::{Register, Run, by, with_fp, with_registers};
+use super::{Register, by, with_fp, with_registers};
 use crate::bus::Bus;
 use crate::core::Core;
+use crate::exec::Run;
 use crate::insn::{FpOp, FpUnary, Insn};
 use crate::op::{Args, Flow, Op};
 use crate::softfloat::{self, Double, Fpscr, Single, abs, neg};

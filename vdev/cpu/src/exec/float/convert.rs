@@ -1,8 +1,9 @@
 //! Conversions and VRINT (A7.7 VCVT, VCVTA …, VCVTB, VRINT).
 
-use super::{Register, Run, by, rounding, with_registers};
+use super::{Register, by, rounding, with_registers};
 use crate::bus::Bus;
 use crate::core::Core;
+use crate::exec::Run;
 use crate::insn::{CvtMode, FpUnary, Insn, Precision, RintMode};
 use crate::op::{Args, Flow, Op};
 use crate::softfloat::{self, Double, Rounding, Single};

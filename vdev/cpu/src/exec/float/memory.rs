@@ -1,10 +1,11 @@
 //! VLDR, VSTR, VLDM, VSTM and their kin (A7.7). Every access is of word-aligned words, for doubles too.
 //!
-//! A fault leaves the base register as it was, so that the instruction can be run again.
+//! A fault leaves base and floating-point registers as they were, so that the instruction can be run again.
 
-use super::{Run, with_fp};
+use super::with_fp;
 use crate::bus::Bus;
 use crate::core::Core;
+use crate::exec::Run;
 use crate::insn::{FReg, Insn, Precision, Reg};
 use crate::op::{Args, Flow, Op};
 
@@ -76,14 +77,17 @@ fn write_back<B: Bus>(core: &mut Core<B>, args: &Args, value: u32) {
     }
 }
 
-/// Operands: see [`range`].
+/// Operands: see [`range`]. Registers change only when every word was read.
 fn load_multiple<B: Bus>(core: &mut Core<B>, args: &Args) -> Flow {
     with_fp(core, args, |core| {
         let (mut address, after) = range(core, args);
-        for i in 0..args.a {
-            let value = core.load_word_aligned(address, args)?;
-            core.fp.set_single(args.d.wrapping_add(i), value);
+        let mut words = [0; 32];
+        for word in words.iter_mut().take(usize::from(args.a)) {
+            *word = core.load_word_aligned(address, args)?;
             address = address.wrapping_add(4);
+        }
+        for (word, i) in words.iter().zip(0..args.a) {
+            core.fp.set_single(args.d.wrapping_add(i), *word);
         }
         write_back(core, args, after);
         Ok(())

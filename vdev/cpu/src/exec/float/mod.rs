@@ -7,9 +7,12 @@ mod arith;
 mod convert;
 mod memory;
 mod moves;
+#[cfg(test)]
+mod tests;
 
 use crate::bus::Bus;
 use crate::core::{Core, Fault, FpRegs};
+use crate::exec::Run;
 use crate::insn::{Insn, Precision};
 use crate::op::{Args, Flow, Op};
 use crate::softfloat::{Double, Format, Fpscr, Rounding, Single};
@@ -23,9 +26,6 @@ pub fn lower<B: Bus>(insn: &Insn, args: Args) -> Op<B> {
         .or_else(|| memory::lower(insn, args))
         .unwrap_or(Op { run: |core, _| core.raise(Fault::Undefined), args })
 }
-
-/// The function of an operation.
-type Run<B> = fn(&mut Core<B>, &Args) -> Flow;
 
 /// A format that has registers: S or D.
 trait Register: Format {

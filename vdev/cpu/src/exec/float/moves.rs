@@ -1,8 +1,9 @@
 //! Transfers that compute nothing: between floating-point and core registers, constants, FPSCR (A7.7 VMOV, VMRS, VMSR).
 
-use super::{Run, read_core, with_fp, with_registers, write_core};
+use super::{read_core, with_fp, with_registers, write_core};
 use crate::bus::Bus;
 use crate::core::Core;
+use crate::exec::Run;
 use crate::insn::{Insn, Precision};
 use crate::op::{Args, Flow, Op};
 use crate::softfloat::Fpscr;

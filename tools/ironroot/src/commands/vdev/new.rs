@@ -1,0 +1,77 @@
+//! `ironroot vdev new`.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::path::PathBuf;
+
+use clap::Args;
+use ironroot_chip::Board;
+use ironroot_codes::input;
+use serde_json::json;
+
+use crate::device::Device;
+use crate::error::{Failure, Result};
+use crate::report::{BOLD, Reporter, printable};
+use crate::{hex, vdev};
+
+/// Make a board file with a factory-fresh part
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ironroot vdev new my.board
+  ironroot vdev new my.board --uid 495256440000000000000001
+  ironroot vdev new my.board --force --json")]
+pub struct New {
+    /// Board file to write
+    #[arg(value_name = "BOARD")]
+    board: PathBuf,
+    /// The part
+    #[arg(long, value_enum, default_value = "stm32h735")]
+    part: Device,
+    /// Unique id, 24 hex digits that begin with 49525644 ("IRVD", the mark of virtual devices) [default: a random one]
+    #[arg(long, value_name = "HEX")]
+    uid: Option<String>,
+    /// Replace an existing file
+    #[arg(long)]
+    force: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &New, report: &mut Reporter<'_>) -> Result {
+    let board = match &args.uid {
+        None => Board::with_serial(random_serial()),
+        Some(text) => {
+            let uid = hex::decode(text).and_then(|bytes| <[u8; 12]>::try_from(bytes).ok());
+            let refused = |cause: String| {
+                Failure::new(input::USAGE, cause)
+                    .fix("Write 24 hex digits that begin with 49525644, like 495256440000000000000001.")
+            };
+            let uid = uid.ok_or_else(|| refused(format!("--uid {text}: not 24 hex digits")))?;
+            Board::create(uid).map_err(|e| refused(format!("--uid {text}: {e}")))?
+        }
+    };
+    if args.force {
+        // Held if somebody runs it: a board must not change under a running device.
+        match vdev::load(&args.board) {
+            Err(failure) if failure.code == input::BOARD_IN_USE => return Err(failure),
+            _ => {}
+        }
+    } else if args.board.symlink_metadata().is_ok() {
+        return Err(Failure::new(input::OUTPUT_EXISTS, "the file exists").about(args.board.display()));
+    }
+    vdev::save(&board, &args.board)?;
+    let uid = hex::encode(board.uid());
+    let data =
+        json!({ "board": args.board.display().to_string(), "part": args.part.name(), "unique_id": uid });
+    let text = format!(
+        "{BOLD}{}{BOLD:#}  {}, unique id {uid}",
+        printable(&args.board.display().to_string()),
+        args.part.name()
+    );
+    report.result("vdev new", data, text);
+    Ok(())
+}
+
+/// A serial number that two boards hardly share. It is a name and no secret: the standard library's random hash keys do.
+fn random_serial() -> u64 {
+    RandomState::new().build_hasher().finish()
+}

@@ -1,0 +1,230 @@
+//! `ironroot vdev run`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use ironroot_boot::HandOffError;
+use ironroot_codes::vdev as codes;
+use ironroot_cpu::machine::Stop;
+use serde_json::json;
+
+use crate::console::{self, Console};
+use crate::error::{Context, Failure, Result};
+use crate::report::{BOLD, DIM, Reporter, printable};
+use crate::vdev::session::{End, Output, Session};
+use crate::{number, vdev};
+
+/// Power a virtual device on and run it
+#[derive(Args, Debug)]
+#[command(after_help = "\
+The run ends when the core sleeps for good, locks up, or when --until or --instructions says so; then what survives
+power-off is saved to the board file. Without --until and --instructions a device that never sleeps runs until Ctrl-C,
+which leaves the board file as it was before.
+
+Examples:
+  ironroot vdev run my.board
+  ironroot vdev run my.board --until done
+  ironroot vdev run my.board --instructions 50000000 --json
+  ironroot vdev run my.board --uart pty
+  ironroot vdev run my.board --uart tcp:127.0.0.1:5555")]
+pub struct Run {
+    /// Board file
+    #[arg(value_name = "BOARD")]
+    board: PathBuf,
+    /// End with success when the device has written this text; it is a failure if it never does
+    #[arg(long, value_name = "TEXT")]
+    until: Option<String>,
+    /// Most instructions to run
+    #[arg(long, value_name = "N", value_parser = parse_count)]
+    instructions: Option<u64>,
+    /// Where the serial ports go: stdout, pty, or tcp:ADDRESS:PORT to listen on
+    #[arg(long, value_name = "DEST", default_value = "stdout")]
+    uart: String,
+    /// USART that input from pty or tcp goes to; 0 is LPUART1
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    uart_input: u8,
+    /// Level of the BOOT0 pin for this and later runs
+    #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(u8).range(0..=1))]
+    boot0: Option<u8>,
+    /// Leave the board file as it is
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Plain counts go beyond 32 bits; the other forms are those of all numbers.
+fn parse_count(text: &str) -> std::result::Result<u64, String> {
+    match text.replace('_', "").parse() {
+        Ok(count) => Ok(count),
+        Err(_) => number::parse(text).map(u64::from),
+    }
+}
+
+/// Watches the output: passes it on and looks for the text.
+struct Watch<'a, 'r> {
+    report: &'a mut Reporter<'r>,
+    console: Console,
+    until: Option<Vec<u8>>,
+    /// The end of each port's output, long enough to find the text across two pieces. Ports are few.
+    tails: Vec<(&'static str, Vec<u8>)>,
+    failure: Option<Failure>,
+    input: u8,
+}
+
+impl Watch<'_, '_> {
+    /// False to end the run.
+    fn output(&mut self, session: &mut Session, output: &Output) -> bool {
+        self.report.task_output(output);
+        let passed = self.console.write(&output.bytes).and_then(|()| self.take_input(session));
+        if let Err(failure) = passed {
+            self.failure = Some(failure);
+            return false;
+        }
+        !self.found(output)
+    }
+
+    fn take_input(&mut self, session: &mut Session) -> Result {
+        let typed = self.console.read()?;
+        if !typed.is_empty() {
+            session.chip().feed_uart_input(self.input, &typed);
+            session.machine.poke();
+        }
+        Ok(())
+    }
+
+    fn found(&mut self, output: &Output) -> bool {
+        let Some(until) = self.until.as_deref().filter(|u| !u.is_empty()) else { return false };
+        let index = match self.tails.iter().position(|(port, _)| *port == output.port) {
+            Some(index) => index,
+            None => {
+                self.tails.push((output.port, Vec::new()));
+                self.tails.len() - 1
+            }
+        };
+        let Some((_, tail)) = self.tails.get_mut(index) else { return false };
+        tail.extend_from_slice(&output.bytes);
+        let found = tail.windows(until.len()).any(|window| window == until);
+        let keep = tail.len().saturating_sub(until.len());
+        tail.drain(..keep);
+        found
+    }
+}
+
+/// Runs the command.
+pub fn run(args: &Run, report: &mut Reporter<'_>) -> Result {
+    let destination = console::parse(&args.uart)?;
+    let rom = vdev::system_flash()?;
+    let held = vdev::load(&args.board)?;
+    let mut board = held.board.clone();
+    if let Some(level) = args.boot0 {
+        board.set_boot0(level == 1);
+    }
+    let console = console::open(&destination, &mut |place| report.console_open(place))?;
+    report.task_begin("run", "running the device");
+    let mut session = Session::power_on(&board, &rom);
+    let mut watch = Watch {
+        report,
+        console,
+        until: args.until.as_ref().map(|t| t.clone().into_bytes()),
+        tails: Vec::new(),
+        failure: None,
+        input: args.uart_input,
+    };
+    let end = drive(&mut session, args.instructions, &mut watch);
+    let failure = watch.failure.take();
+    for warning in session.chip().take_warnings() {
+        report.warning(&warning.to_string());
+    }
+    // The flash is what it is, however the run ended: a device keeps what it wrote before it crashed.
+    if !args.dry_run {
+        vdev::save(&session.chip().to_board(), &args.board)?;
+    }
+    finish(args, &mut session, end, report).about(args.board.display())?;
+    failure.map_or(Ok(()), Err)
+}
+
+/// Runs to the end; between two pieces input is taken even if the device says nothing.
+fn drive(session: &mut Session, limit: Option<u64>, watch: &mut Watch<'_, '_>) -> End {
+    /// Instructions between two looks at the input.
+    const PIECE: u64 = 200_000;
+    let mut left = limit.unwrap_or(u64::MAX);
+    loop {
+        let piece = left.min(PIECE);
+        let end = session.run(piece, &mut |session, output| watch.output(session, &output));
+        left -= piece;
+        let waits = match end {
+            End::Stopped(Stop::Limit) => left > 0,
+            // It sleeps until somebody types. With the terminal of this command nobody can.
+            End::Stopped(Stop::Idle) => watch.until.is_none() && !matches!(watch.console, Console::Stdout),
+            _ => false,
+        };
+        if !waits {
+            return end;
+        }
+        if let Err(failure) = watch.take_input(session) {
+            watch.failure = Some(failure);
+            return End::Asked;
+        }
+        if end == End::Stopped(Stop::Idle) {
+            // Virtual time stands while the device sleeps; the host need not be busy with it.
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    }
+}
+
+/// The outcome: what the run was asked for, and the hand-off record.
+fn finish(args: &Run, session: &mut Session, end: End, report: &mut Reporter<'_>) -> Result {
+    let now = session.now();
+    let record = session.hand_off();
+    let pc = session.machine.core.r[15];
+    let reason = match end {
+        End::Asked => "until",
+        End::Stopped(Stop::Idle) => "asleep",
+        End::Stopped(Stop::Limit) => "instructions",
+        End::Stopped(Stop::Lockup) => "lockup",
+        End::Stopped(_) => "stopped",
+    };
+    report.task_end(
+        "run",
+        json!({ "end": reason, "instructions": now.instructions, "virtual_ns": now.nanoseconds }),
+    );
+    match (end, &args.until) {
+        (End::Stopped(Stop::Lockup), _) => {
+            return Err(Failure::new(codes::LOCKUP, format!("the core locked up at {pc:#010x}")));
+        }
+        (End::Stopped(Stop::Limit), Some(text)) => {
+            let cause = format!(
+                "`{text}` was not written within {} instructions; the core is at {pc:#010x}",
+                now.instructions
+            );
+            return Err(Failure::new(codes::BUDGET, cause));
+        }
+        (End::Stopped(_), Some(text)) => {
+            let cause = format!("`{text}` was not written before the core went to sleep at {pc:#010x}");
+            return Err(Failure::new(codes::OUTPUT_MISMATCH, cause));
+        }
+        _ => {}
+    }
+    let hand_off = match &record {
+        Ok(record) => vdev::record::line(record),
+        Err(HandOffError::Missing) => "none".to_owned(),
+        Err(other) => format!("not usable: {}", other.code()),
+    };
+    let data = json!({
+        "board": args.board.display().to_string(),
+        "end": reason,
+        "pc": pc,
+        "instructions": now.instructions,
+        "virtual_ns": now.nanoseconds,
+        "resets": session.machine.resets,
+        "hand_off": record.as_ref().ok().map(vdev::record::fields),
+        "saved": !args.dry_run,
+    });
+    let text = format!(
+        "{DIM}ended: {reason} at {pc:#010x} after {} instructions, {:.3} ms of virtual time{DIM:#}\n{BOLD}hand-off{BOLD:#} {}",
+        now.instructions,
+        now.nanoseconds as f64 / 1e6,
+        printable(&hand_off),
+    );
+    report.result("vdev run", data, text);
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! A virtual device in this process: what a bench with a board, a debug probe and a serial cable is otherwise for.
+
+pub mod probe;
+pub mod record;
+pub mod session;
+
+use std::fs::File;
+use std::path::Path;
+
+use ironroot_chip::{Board, BoardError, RomImage};
+use ironroot_codes::input;
+
+use crate::error::{Failure, Result};
+use crate::{firmware, input as application};
+
+/// The system flash of every virtual device: the root security services that this build carries.
+pub fn system_flash() -> Result<RomImage> {
+    let pieces = program(&firmware::RSS)?;
+    let rom = RomImage::from_segments(pieces.into_iter().map(|p| (p.address, p.bytes)))
+        .map_err(|e| Failure::new(input::FIRMWARE_INVALID, e.to_string()).about(firmware::RSS.name))?;
+    if !rom.has_rss() {
+        let cause = "the firmware has nothing at the entry of the root security services";
+        return Err(Failure::new(input::FIRMWARE_INVALID, cause).about(firmware::RSS.name));
+    }
+    Ok(rom)
+}
+
+/// The load pieces of a program that this build carries.
+pub fn program(program: &firmware::Program) -> Result<Vec<application::Piece>> {
+    let elf = application::elf::parse(program.require()?);
+    elf.map(|elf| elf.pieces).map_err(|f| Failure::new(input::FIRMWARE_INVALID, f.cause).about(program.name))
+}
+
+/// A board file that this process holds: a second command on the same board is refused, not interleaved.
+#[derive(Debug)]
+pub struct HeldBoard {
+    /// The board as it was loaded.
+    pub board: Board,
+    // Locked as long as it is open.
+    _lock: File,
+}
+
+/// Loads and holds a board file.
+pub fn load(path: &Path) -> Result<HeldBoard> {
+    let lock = File::open(path).map_err(|e| Failure::read(path, &e))?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(std::fs::TryLockError::WouldBlock) => {
+            return Err(
+                Failure::new(input::BOARD_IN_USE, "another process holds the file").about(path.display())
+            );
+        }
+        Err(std::fs::TryLockError::Error(e)) => return Err(Failure::read(path, &e)),
+    }
+    let board = Board::load(path).map_err(|e| refused(e, path))?;
+    Ok(HeldBoard { board, _lock: lock })
+}
+
+/// Saves a board file, and reads it back.
+pub fn save(board: &Board, path: &Path) -> Result {
+    board.save(path).map_err(|e| refused(e, path))?;
+    let written = Board::load(path).map_err(|e| refused(e, path))?;
+    if written != *board {
+        return Err(Failure::new(input::FILE_UNWRITABLE, "the file does not hold what was written")
+            .about(path.display()));
+    }
+    Ok(())
+}
+
+/// A refusal of the board file, with its name.
+pub fn refused(error: BoardError, path: &Path) -> Failure {
+    Failure::new(error.code(), error.to_string()).about(path.display())
+}

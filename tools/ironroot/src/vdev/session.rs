@@ -1,0 +1,157 @@
+//! One power-on of a virtual device: running it, and what it says on its serial ports.
+
+use ironroot_boot::{HandOff, HandOffError, RECORD_LEN};
+use ironroot_chip::map::FLASH_REGISTERS;
+use ironroot_chip::peripherals::usart::INSTANCES;
+use ironroot_chip::{Board, RomImage, Stm32h735};
+use ironroot_cpu::bus::{Access, Bus, Kind, Master, Size};
+use ironroot_cpu::machine::{Machine, Stop};
+use ironroot_layout::stm32h735::HAND_OFF;
+
+/// Instructions between two looks at the serial ports: a line is reported at most so late.
+const SLICE: u64 = 20_000;
+
+/// A moment of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Instructions since power-on.
+    pub instructions: u64,
+    /// Virtual time since power-on.
+    pub nanoseconds: u64,
+}
+
+/// Something a device said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// The serial port.
+    pub port: &'static str,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// When, to within a slice.
+    pub at: Moment,
+}
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The watcher of the output asked for it.
+    Asked,
+    /// The core stopped, for this reason.
+    Stopped(Stop),
+}
+
+/// A powered device.
+#[derive(Clone)]
+pub struct Session {
+    /// Core and chip.
+    pub machine: Machine<Stm32h735>,
+}
+
+impl Session {
+    /// Powers `board` on; nothing has run yet.
+    pub fn power_on(board: &Board, rom: &RomImage) -> Self {
+        Session { machine: Machine::new(Stm32h735::from_board(board, rom)) }
+    }
+
+    /// The chip.
+    pub fn chip(&mut self) -> &mut Stm32h735 {
+        &mut self.machine.core.bus
+    }
+
+    /// Now.
+    pub fn now(&self) -> Moment {
+        let core = &self.machine.core;
+        Moment { instructions: core.instructions, nanoseconds: core.bus.nanoseconds(core.cycles) }
+    }
+
+    /// Runs at most `limit` instructions. `watch` is shown what comes out of the serial ports, and the session for input;
+    /// it ends the run with `false`.
+    pub fn run(&mut self, limit: u64, watch: &mut dyn FnMut(&mut Session, Output) -> bool) -> End {
+        let end = self.machine.core.instructions.saturating_add(limit);
+        loop {
+            let left = end.saturating_sub(self.machine.core.instructions);
+            let stop = self.machine.run(left.min(SLICE));
+            for output in self.take_output() {
+                if !watch(self, output) {
+                    return End::Asked;
+                }
+            }
+            if stop != Stop::Limit || left <= SLICE {
+                return End::Stopped(stop);
+            }
+        }
+    }
+
+    /// What the device said since the last call.
+    pub fn take_output(&mut self) -> Vec<Output> {
+        let at = self.now();
+        let mut outputs = Vec::new();
+        for instance in &INSTANCES {
+            let bytes = self.chip().take_uart_output(instance.number);
+            if !bytes.is_empty() {
+                outputs.push(Output { port: instance.name, bytes, at });
+            }
+        }
+        let bytes = self.chip().take_console();
+        if !bytes.is_empty() {
+            outputs.push(Output { port: "console", bytes, at });
+        }
+        outputs
+    }
+
+    /// A word as the core would read it with an instruction at `pc`; `None` where the bus answers with an error.
+    pub fn read_as_core(&mut self, address: u32, pc: u32) -> Option<u32> {
+        let now = self.machine.core.cycles;
+        let access = Access {
+            master: Master::Cpu,
+            kind: Kind::Read,
+            privileged: true,
+            secure: false,
+            size: Size::Word,
+            pc,
+            now,
+        };
+        self.chip().read(address, access).ok()
+    }
+
+    /// The flash status register SR1, as the core would read it with an instruction at `pc`.
+    pub fn flash_status(&mut self, pc: u32) -> Option<u32> {
+        self.read_as_core(FLASH_REGISTERS + ironroot_chip::flash::registers::SR, pc)
+    }
+
+    /// The hand-off record that the last boot left in RAM.
+    pub fn hand_off(&mut self) -> Result<HandOff, HandOffError> {
+        let start = HAND_OFF.start().value();
+        let mut bytes = Vec::with_capacity(RECORD_LEN);
+        for offset in (0..RECORD_LEN as u32).step_by(4) {
+            let word = self.read_as_core(start + offset, 0).unwrap_or_default();
+            bytes.extend_from_slice(&word.to_le_bytes());
+        }
+        HandOff::decode(&bytes)
+    }
+}
+
+/// Bytes of several outputs as lines with the moment at which each ended.
+#[derive(Clone, Debug, Default)]
+pub struct Lines {
+    unfinished: Vec<u8>,
+}
+
+impl Lines {
+    /// Adds bytes and returns the lines that are complete now, without their line ends.
+    pub fn add(&mut self, bytes: &[u8]) -> Vec<String> {
+        self.unfinished.extend_from_slice(bytes);
+        let mut lines = Vec::new();
+        while let Some(end) = self.unfinished.iter().position(|b| *b == b'\n') {
+            let rest = self.unfinished.split_off(end + 1);
+            let line = std::mem::replace(&mut self.unfinished, rest);
+            lines.push(String::from_utf8_lossy(line.trim_ascii_end()).into_owned());
+        }
+        lines
+    }
+
+    /// What is left without a line end.
+    pub fn rest(self) -> Option<String> {
+        (!self.unfinished.is_empty()).then(|| String::from_utf8_lossy(&self.unfinished).into_owned())
+    }
+}
