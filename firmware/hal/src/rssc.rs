@@ -1,28 +1,15 @@
 //! RSS control: how our ROM talks to the protection hardware.
 //!
-//! ST does not publish how its ROM closes areas. This block is Ironroot's model of it: four registers at a free
-//! address of the flash interface's space, honoured only for instructions that lie inside the open RSS part
-//! or RSS library (others read 0, and their writes are ignored). The virtual chip implements it; on silicon the
-//! ROM is ST's and this block does not exist.
+//! The block is Ironroot's own model: [`ironroot_layout::stm32h735::rssc`] says what it is and why.
 
 use crate::reg::{Ro, Wo};
-use ironroot_layout::stm32h735::rss::JTAG_ENABLE;
+use ironroot_layout::stm32h735::rssc;
 
-const BASE: u32 = 0x5200_2F00;
-const BOOTR: Ro = Ro::at(BASE);
-const HANDOVER: Wo = Wo::at(BASE + 0x04);
-const EXIT: Wo = Wo::at(BASE + 0x08);
-const DEBUG: Wo = Wo::at(BASE + 0x0C);
-
-/// "RSSH": the value that arms the closing of the RSS part.
-const HANDOVER_KEY: u32 = 0x4852_5353;
-/// "TIXE": the value that closes the secure user area.
-const EXIT_KEY: u32 = 0x4558_4954;
-
-/// Level of the BOOT0 pin.
-const BOOT0: u32 = 1 << 0;
-/// A power-on reset happened: RAM holds nothing.
-const POWER_ON: u32 = 1 << 1;
+const BASE: u32 = rssc::BASE.value();
+const BOOTR: Ro = Ro::at(BASE + rssc::BOOTR);
+const HANDOVER: Wo = Wo::at(BASE + rssc::HANDOVER);
+const EXIT: Wo = Wo::at(BASE + rssc::EXIT);
+const DEBUG: Wo = Wo::at(BASE + rssc::DEBUG);
 
 /// What a reset tells RSS.
 #[derive(Clone, Copy)]
@@ -37,23 +24,23 @@ pub struct BootState {
 #[inline(always)]
 pub fn boot_state() -> BootState {
     let bits = BOOTR.read();
-    BootState { boot0: bits & BOOT0 != 0, power_on: bits & POWER_ON != 0 }
+    BootState { boot0: bits & rssc::BOOTR_BOOT0 != 0, power_on: bits & rssc::BOOTR_POWER_ON != 0 }
 }
 
 /// Arms the closing of the RSS part: it closes with the first instruction fetched outside of it.
 #[inline(always)]
 pub fn arm_handover() {
-    HANDOVER.write(HANDOVER_KEY);
+    HANDOVER.write(rssc::HANDOVER_KEY);
 }
 
 /// Closes the secure user area at once, and the RSS library with the first instruction fetched outside of it.
 #[inline(always)]
 pub fn exit_area() {
-    EXIT.write(EXIT_KEY);
+    EXIT.write(rssc::EXIT_KEY);
 }
 
 /// Opens debug access until the next reset. Honoured only after [`exit_area`] in the same run of library code.
 #[inline(always)]
 pub fn open_debug() {
-    DEBUG.write(JTAG_ENABLE);
+    DEBUG.write(rssc::DEBUG_KEY);
 }

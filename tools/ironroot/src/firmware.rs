@@ -44,3 +44,22 @@ impl Program {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_is_not_there_says_how_to_get_it() {
+        let failure = Program { elf: None, ..RSS }.require().unwrap_err();
+        assert_eq!((failure.code, failure.exit()), (input::NO_FIRMWARE, ironroot_codes::Exit::Usage));
+        assert!(failure.remedy().contains("cargo xtask build"));
+    }
+
+    #[test]
+    fn what_is_embedded_is_elf() {
+        for program in ALL {
+            assert!(program.elf.is_none_or(|elf| elf.starts_with(b"\x7fELF")), "{}", program.name);
+        }
+    }
+}

@@ -13,7 +13,6 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::error::Failure;
-use crate::vdev::session::Output;
 
 /// Headings and names.
 pub const BOLD: Style = Style::new().bold();
@@ -78,20 +77,10 @@ impl<'a> Reporter<'a> {
         self.event("progress", Value::Object(fields));
     }
 
-    /// What a device wrote to a serial port, as it came: a terminal shows it like the device's own.
-    pub fn task_output(&mut self, output: &Output) {
-        if self.json {
-            self.progress(
-                "run",
-                json!({
-                    "port": output.port,
-                    "text": String::from_utf8_lossy(&output.bytes),
-                    "instructions": output.at.instructions,
-                    "virtual_ns": output.at.nanoseconds,
-                }),
-            );
-        } else {
-            let written = self.out.write_all(&output.bytes).and_then(|()| self.out.flush());
+    /// What a device wrote to a serial port, as it came: a terminal shows it like the device's own. Nothing with `--json`.
+    pub fn raw(&mut self, bytes: &[u8]) {
+        if !self.json {
+            let written = self.out.write_all(bytes).and_then(|()| self.out.flush());
             self.keep(written);
         }
     }

@@ -183,7 +183,10 @@ impl<B: Bus> Core<B> {
     pub(crate) fn load_once(&mut self, address: u32, size: Size, origin: Origin) -> Result<u32, Fault> {
         if address >> 20 == PPB_BASE >> 20 {
             self.sync = true;
-            return self.ppb_read(address, size, origin).ok_or(Fault::BusData(address));
+            return match self.ppb_read(address, size, origin) {
+                Some(value) => Ok(value),
+                None => self.data_bus_error(address).map(|()| 0),
+            };
         }
         let enforced = self.scs.mpu_in_force(self.ipsr, self.faultmask);
         if enforced && !self.scs.mpu.allows(address, Kind::Read, origin.privileged) {
@@ -205,14 +208,17 @@ impl<B: Bus> Core<B> {
         if watched {
             self.scs.watch.note(address, size, Kind::Read);
         }
-        result.map_err(|_| Fault::BusData(address))
+        result.or_else(|_| self.data_bus_error(address).map(|()| 0))
     }
 
     /// One aligned write with every check.
     pub(crate) fn store_once(&mut self, address: u32, value: u32, size: Size, origin: Origin) -> Result<(), Fault> {
         if address >> 20 == PPB_BASE >> 20 {
             self.sync = true;
-            return self.ppb_write(address, value, size, origin).ok_or(Fault::BusData(address));
+            return match self.ppb_write(address, value, size, origin) {
+                Some(()) => Ok(()),
+                None => self.data_bus_error(address),
+            };
         }
         let enforced = self.scs.mpu_in_force(self.ipsr, self.faultmask);
         if enforced && !self.scs.mpu.allows(address, Kind::Write, origin.privileged) {
@@ -237,7 +243,19 @@ impl<B: Bus> Core<B> {
         if watched {
             self.scs.watch.note(address, size, Kind::Write);
         }
-        result.map_err(|_| Fault::BusData(address))
+        result.or_else(|_| self.data_bus_error(address))
+    }
+
+    /// A precise bus error of a data access: a fault, unless a handler of priority -1 or -2 (or FAULTMASK) asked by
+    /// CCR.BFHFNMIGN that it only be noted (B3.2.8); a load then gives 0.
+    #[cold]
+    fn data_bus_error(&mut self, address: u32) -> Result<(), Fault> {
+        if self.scs.ignores_bus_faults_in_hard_fault() && self.execution_priority() < 0 {
+            self.scs.cfsr |= crate::scs::cfsr::PRECISERR | crate::scs::cfsr::BFARVALID;
+            self.scs.bfar = address;
+            return Ok(());
+        }
+        Err(Fault::BusData(address))
     }
 
     /// Arena offset of the 1 KiB page that holds the instruction at `address`, if the page may be fetched from as a whole;

@@ -129,7 +129,7 @@ impl<B: Bus> Core<B> {
 
     /// Pushes a frame and enters `exception`, or a derived or late-arriving one of higher priority.
     pub(crate) fn enter_exception(&mut self, exception: u16, return_address: u32) {
-        self.push_frame(return_address);
+        self.push_frame(return_address, self.ipsr);
         let exc_return = {
             let fp = if self.control & 4 != 0 { 0 } else { 0x10 };
             let mode = match (self.ipsr != 0, self.control & 2 != 0) {
@@ -139,11 +139,9 @@ impl<B: Bus> Core<B> {
             };
             0xFFFF_FFE0 | fp | mode
         };
-        // A fault while stacking is pending by now, and may come first.
-        let exception = match self.scs.nvic.candidate() {
-            Some(first) if self.scs.nvic.priority(first) < self.scs.nvic.priority(exception) => first,
-            _ => exception,
-        };
+        // A fault while stacking is pending by now, and comes first if its priority is higher, or equal and its number lower
+        // (B1.5.4).
+        let exception = self.scs.nvic.candidate().unwrap_or(exception);
         if !self.lockup {
             self.take_vector(exception, exc_return);
         }
@@ -210,8 +208,8 @@ impl<B: Bus> Core<B> {
         result
     }
 
-    /// PushStack (B1.5.6). Faults on the way become pending derived exceptions.
-    fn push_frame(&mut self, return_address: u32) {
+    /// PushStack (B1.5.6), with `number` in the xPSR. Faults on the way become pending derived exceptions.
+    fn push_frame(&mut self, return_address: u32, number: u16) {
         let with_fp = self.control & 4 != 0;
         let size = if with_fp { FP_FRAME } else { BASIC_FRAME };
         let align = with_fp || self.scs.aligns_stack();
@@ -227,7 +225,7 @@ impl<B: Bus> Core<B> {
             self.r[12],
             self.r[14],
             return_address,
-            (self.xpsr() & !XPSR_PADDED) | if padded { XPSR_PADDED } else { 0 },
+            (self.xpsr() & !(XPSR_PADDED | 0x1FF)) | u32::from(number) | if padded { XPSR_PADDED } else { 0 },
         ];
         let mut ok = true;
         for (i, word) in (0..).zip(words) {
@@ -294,9 +292,28 @@ impl<B: Bus> Core<B> {
             (false, Stage::LazyStacking) => (number::BUS_FAULT, cfsr::LSPERR),
         };
         self.record(exception, status, None);
-        if !self.pend_synchronous(exception) {
+        let pended = match stage {
+            // Lazy stacking is at the priorities of the time when the frame was reserved (B1.5.7).
+            Stage::LazyStacking => self.pend_lazy(exception),
+            _ => self.pend_synchronous(exception),
+        };
+        if !pended {
             self.enter_lockup();
         }
+    }
+
+    /// Pends a fault of lazy stacking as FPCCR's RDY bits say. False: lockup.
+    fn pend_lazy(&mut self, exception: u16) -> bool {
+        let ready = if exception == number::MEM_MANAGE { fpccr::MMRDY } else { fpccr::BFRDY };
+        if self.scs.fpccr & ready != 0 {
+            self.scs.nvic.pending.put(exception, true);
+        } else if self.scs.fpccr & fpccr::HFRDY != 0 {
+            self.scs.hfsr |= hfsr::FORCED;
+            self.scs.nvic.pending.put(number::HARD_FAULT, true);
+        } else {
+            return false;
+        }
+        true
     }
 
     /// Exception return to `exc_return` (B1.5.8): checks, unstacks or tail-chains.
@@ -413,8 +430,14 @@ impl<B: Bus> Core<B> {
             self.record(number::USAGE_FAULT, cfsr::INVPC, None);
             if !self.pend_synchronous(number::USAGE_FAULT) {
                 self.enter_lockup();
-            } else if let Some(taken) = self.scs.nvic.candidate() {
-                self.enter_exception(taken, target);
+            } else if self.scs.nvic.candidate().is_some() {
+                // The frame is put back with the number it had, or the handler could not see what was wrong.
+                self.push_frame(target, exception);
+                if !self.lockup
+                    && let Some(taken) = self.scs.nvic.candidate()
+                {
+                    self.take_vector(taken, 0xF000_0000 | (exc_return & 0x0FFF_FFFF));
+                }
             }
             return;
         }
@@ -474,10 +497,16 @@ impl<B: Bus> Core<B> {
             }
             let fpscr = self.fp.fpscr;
             ok = ok && self.stack_write(base.wrapping_add(0x40), fpscr, origin, Stage::LazyStacking);
-            self.scs.fpccr &= !fpccr::LSPACT;
             if !ok {
                 self.sync = true;
+                if self.lockup || self.preempting().is_some() {
+                    // The fault is taken now; the instruction runs again after its handler, and tries again (B1.5.7).
+                    self.r[15] = self.pc_of(args);
+                    self.it = args.it;
+                    return Err(Flow::BranchSync);
+                }
             }
+            self.scs.fpccr &= !fpccr::LSPACT;
         }
         if self.scs.fpccr & fpccr::ASPEN != 0 && self.control & 4 == 0 {
             self.control |= 4;

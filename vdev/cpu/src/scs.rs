@@ -73,8 +73,9 @@ const CCR_UNALIGN_TRP: u32 = 8;
 const CCR_DIV_0_TRP: u32 = 16;
 const CCR_BFHFNMIGN: u32 = 0x100;
 const CCR_STKALIGN: u32 = 0x200;
-/// Writable bits: the above, and the cache enables (16, 17) and branch prediction (18, always one).
-const CCR_WRITABLE: u32 = 0x0003_0313 | CCR_UNALIGN_TRP;
+/// Writable bits: the above but STKALIGN, which a Cortex-M7 hardwires to one (generic user guide, 4.3.7), and the cache
+/// enables (16, 17); branch prediction (18) is always one.
+const CCR_WRITABLE: u32 = 0x0003_0113 | CCR_UNALIGN_TRP;
 const CCR_RESET: u32 = 0x0004_0200;
 
 /// Identification registers 0xE000_ED40 to 0xE000_ED7C of a Cortex-M7 with 32 KB caches (TRM, table 4-1).

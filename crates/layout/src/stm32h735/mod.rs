@@ -4,6 +4,7 @@ pub mod chip;
 pub mod map;
 pub mod options;
 pub mod rss;
+pub mod rssc;
 
 pub use chip::*;
 pub use map::*;

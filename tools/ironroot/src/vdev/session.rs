@@ -64,6 +64,12 @@ impl Session {
         Moment { instructions: core.instructions, nanoseconds: core.bus.nanoseconds(core.cycles) }
     }
 
+    /// Now, for work through the debug port: flash operations take virtual time while the core stands.
+    pub fn now_at_port(&mut self) -> Moment {
+        let cycles = self.chip().finish_flash_operations();
+        Moment { instructions: self.machine.core.instructions, nanoseconds: self.chip().nanoseconds(cycles) }
+    }
+
     /// Runs at most `limit` instructions. `watch` is shown what comes out of the serial ports, and the session for input;
     /// it ends the run with `false`.
     pub fn run(&mut self, limit: u64, watch: &mut dyn FnMut(&mut Session, Output) -> bool) -> End {

@@ -13,6 +13,11 @@ const COMMANDS: &[&str] = &[
     "image sign",
     "image verify",
     "image info",
+    "vdev",
+    "vdev new",
+    "vdev run",
+    "vdev show",
+    "demo",
     "explain",
     "doctor",
 ];

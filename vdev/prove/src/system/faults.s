@@ -100,17 +100,39 @@ handler:
 
 @@ unaligned-strex: An unaligned store-exclusive faults with or without a reservation (B2.3.7)
         POKE    SHCSR, 0x70000
+        VECTOR  6, handler
+        movs    r7, #0
         ldr     r4, =0x20040002
         EXPECT  1f
         strex   r5, r6, [r4]
-1:      b       done
+1:      PUT     r7
+        b       done
+        .thumb_func
+handler:
+        ldr     r0, =CFSR
+        ldr     r7, [r0]
+        ldr     r0, =RESUME
+        ldr     r0, [r0]
+        str     r0, [sp, #24]
+        bx      lr
 
 @@ unaligned-device: Device memory refuses unaligned accesses (A3.2.1)
         POKE    SHCSR, 0x70000
+        VECTOR  6, handler
+        movs    r7, #0
         ldr     r4, =0x40004008
         EXPECT  1f
         ldr     r6, [r4, #1]
-1:      b       done
+1:      PUT     r7
+        b       done
+        .thumb_func
+handler:
+        ldr     r0, =CFSR
+        ldr     r7, [r0]
+        ldr     r0, =RESUME
+        ldr     r0, [r0]
+        str     r0, [sp, #24]
+        bx      lr
 
 @@ unaligned-fp: VLDR and VLDM require alignment
         POKE    SHCSR, 0x70000

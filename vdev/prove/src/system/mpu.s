@@ -285,9 +285,9 @@ hard:
         POKE    SHCSR, 0x70000
         REGION  0, 0x00000000, 0x03000027
         REGION  1, 0x20000000, 0x03080029
-        REGION  2, 0x20040020, 0x10000009
+        REGION  2, 0x20041000, 0x10080017       @ 4 KB: QEMU looks at one more page only
         POKE    MPU_CTRL, 1
-        ldr     r4, =0x2004001E
+        ldr     r4, =0x20040FFE
         mov     r5, #7
         EXPECT  1f
         ldr     r5, [r4]
@@ -333,14 +333,25 @@ hard:
         POKE    SHCSR, 0x70000
         REGION  0, 0x00000000, 0x03000027
         REGION  1, 0x20000000, 0x03080029
-        REGION  2, 0x20040000, 0x13010009       @ B: shared device
+        REGION  2, 0x20040000, 0x13010017       @ B: shared device
         POKE    MPU_CTRL, 5
+        VECTOR  6, handler
+        movs    r7, #0
         ldr     r4, =0x20040001
         EXPECT  1f
         ldr     r5, [r4]
-1:      ldr     r4, =0x20040041
+1:      PUT     r7
+        ldr     r4, =0x20042001
         ldr     r5, [r4]
         b       done
+        .thumb_func
+handler:
+        ldr     r0, =CFSR
+        ldr     r7, [r0]
+        ldr     r0, =RESUME
+        ldr     r0, [r0]
+        str     r0, [sp, #24]
+        bx      lr
 
 @@ mpu-lazy: Lazy FP stacking into a region that refuses: MLSPERR
         FPU_ON

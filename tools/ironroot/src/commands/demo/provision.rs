@@ -35,14 +35,14 @@ pub fn run(bench: &Bench, story: &mut Story<'_, '_>) -> Result {
     for (what, address, bytes) in contents(bench)? {
         // program() compares what is in flash afterwards, through the same port.
         Probe::connect(session.chip())?.program(address, &bytes)?;
-        story.at(session.now());
+        story.at(session.now_at_port());
         story.note(
             &format!("{what}: {} bytes at {address:#010x}, read back", bytes.len()),
             json!({ "what": what, "address": address, "bytes": bytes.len() }),
         );
     }
     Probe::connect(session.chip())?.set_security()?;
-    story.at(session.now());
+    story.at(session.now_at_port());
     story.note(
         "option byte SECURITY set, read back; takes effect at the next reset",
         json!({ "security": true }),

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::console::{self, Console};
 use crate::error::{Context, Failure, Result};
 use crate::report::{BOLD, DIM, Reporter, printable};
-use crate::vdev::session::{End, Output, Session};
+use crate::vdev::session::{End, Lines, Moment, Output, Session};
 use crate::{number, vdev};
 
 /// Power a virtual device on and run it
@@ -66,6 +66,8 @@ struct Watch<'a, 'r> {
     until: Option<Vec<u8>>,
     /// The end of each port's output, long enough to find the text across two pieces. Ports are few.
     tails: Vec<(&'static str, Vec<u8>)>,
+    /// The line that each port has begun: an event of `--json` holds a whole line.
+    lines: Vec<(&'static str, Lines)>,
     failure: Option<Failure>,
     input: u8,
 }
@@ -73,13 +75,38 @@ struct Watch<'a, 'r> {
 impl Watch<'_, '_> {
     /// False to end the run.
     fn output(&mut self, session: &mut Session, output: &Output) -> bool {
-        self.report.task_output(output);
+        if self.report.is_json() {
+            self.report_lines(output);
+        } else {
+            self.report.raw(&output.bytes);
+        }
         let passed = self.console.write(&output.bytes).and_then(|()| self.take_input(session));
         if let Err(failure) = passed {
             self.failure = Some(failure);
             return false;
         }
         !self.found(output)
+    }
+
+    fn report_lines(&mut self, output: &Output) {
+        let index = self.lines.iter().position(|(port, _)| *port == output.port).unwrap_or_else(|| {
+            self.lines.push((output.port, Lines::default()));
+            self.lines.len() - 1
+        });
+        let complete =
+            self.lines.get_mut(index).map(|(_, lines)| lines.add(&output.bytes)).unwrap_or_default();
+        for line in complete {
+            self.report.progress("run", said(output.port, &line, output.at));
+        }
+    }
+
+    /// What no line end came for any more.
+    fn report_rest(&mut self, at: Moment) {
+        for (port, lines) in std::mem::take(&mut self.lines) {
+            if let Some(rest) = lines.rest() {
+                self.report.progress("run", said(port, &rest, at));
+            }
+        }
     }
 
     fn take_input(&mut self, session: &mut Session) -> Result {
@@ -109,6 +136,10 @@ impl Watch<'_, '_> {
     }
 }
 
+fn said(port: &str, text: &str, at: Moment) -> serde_json::Value {
+    json!({ "port": port, "text": text, "instructions": at.instructions, "virtual_ns": at.nanoseconds })
+}
+
 /// Runs the command.
 pub fn run(args: &Run, report: &mut Reporter<'_>) -> Result {
     let destination = console::parse(&args.uart)?;
@@ -126,10 +157,12 @@ pub fn run(args: &Run, report: &mut Reporter<'_>) -> Result {
         console,
         until: args.until.as_ref().map(|t| t.clone().into_bytes()),
         tails: Vec::new(),
+        lines: Vec::new(),
         failure: None,
         input: args.uart_input,
     };
     let end = drive(&mut session, args.instructions, &mut watch);
+    watch.report_rest(session.now());
     let failure = watch.failure.take();
     for warning in session.chip().take_warnings() {
         report.warning(&warning.to_string());
@@ -200,7 +233,9 @@ fn finish(args: &Run, session: &mut Session, end: End, report: &mut Reporter<'_>
         }
         (End::Stopped(_), Some(text)) => {
             let cause = format!("`{text}` was not written before the core went to sleep at {pc:#010x}");
-            return Err(Failure::new(codes::OUTPUT_MISMATCH, cause));
+            return Err(Failure::new(codes::OUTPUT_MISMATCH, cause).fix(
+                "Compare with what the device wrote above; `ironroot vdev show` tells how its boot ends.",
+            ));
         }
         _ => {}
     }
