@@ -228,8 +228,9 @@ impl<B: Bus> Core<B> {
             (self.xpsr() & !(XPSR_PADDED | 0x1FF)) | u32::from(number) | if padded { XPSR_PADDED } else { 0 },
         ];
         let mut ok = true;
+        let direct = self.write_frame_directly(frame, &words);
         for (i, word) in (0..).zip(words) {
-            ok = ok && self.stack_write(frame.wrapping_add(4 * i), word, origin, Stage::Stacking);
+            ok = ok && (direct || self.stack_write(frame.wrapping_add(4 * i), word, origin, Stage::Stacking));
         }
         if with_fp {
             if self.scs.fpccr & fpccr::LSPEN == 0 {
@@ -245,6 +246,28 @@ impl<B: Bus> Core<B> {
         }
         // An xPSR on the frame carries IT through the exception; the pointer moves even when a write failed.
         self.r[13] = frame & !3;
+    }
+
+    /// Writes a frame that lies in one page with a translation. False: nothing was written.
+    fn write_frame_directly(&mut self, frame: u32, words: &[u32; 8]) -> bool {
+        let Some(offset) = self.tlb.write.find_range::<BASIC_FRAME>(frame) else { return false };
+        let Some(bytes) = self.bus.memory_mut().bytes_mut().get_mut(offset..offset + BASIC_FRAME as usize) else {
+            return false;
+        };
+        for (place, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(words) {
+            *place = word.to_le_bytes();
+        }
+        true
+    }
+
+    /// Reads a frame that lies in one page with a translation. False: nothing was read.
+    fn read_frame_directly(&self, frame: u32, words: &mut [u32; 8]) -> bool {
+        let Some(offset) = self.tlb.read.find_range::<BASIC_FRAME>(frame) else { return false };
+        let Some(bytes) = self.bus.memory().bytes().get(offset..offset + BASIC_FRAME as usize) else { return false };
+        for (word, place) in words.iter_mut().zip(bytes.as_chunks::<4>().0) {
+            *word = u32::from_le_bytes(*place);
+        }
+        true
     }
 
     fn prepare_lazy_fp(&mut self, address: u32) {
@@ -368,8 +391,11 @@ impl<B: Bus> Core<B> {
         let origin = Origin { pc: self.r[15], now: self.cycles, privileged };
         let mut words = [0u32; 8];
         let mut ok = true;
-        for (i, word) in (0..).zip(&mut words) {
-            *word = self.stack_read(frame.wrapping_add(4 * i), origin, &mut ok);
+        // Translations are those of the handler: good for the frame only if the code returned to has the same rights.
+        if privileged != self.privileged() || !self.read_frame_directly(frame, &mut words) {
+            for (i, word) in (0..).zip(&mut words) {
+                *word = self.stack_read(frame.wrapping_add(4 * i), origin, &mut ok);
+            }
         }
         if with_fp {
             if self.scs.fpccr & fpccr::LSPACT != 0 {

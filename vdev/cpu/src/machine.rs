@@ -37,13 +37,18 @@ pub enum Stop {
     },
     /// The core locked up: a fault inside a fault handler of the highest priority.
     Lockup,
-    /// The core sleeps and nothing inside the chip will ever wake it; only input from outside can.
+    /// The core sleeps and nothing inside the chip wakes it (nothing is due, or 100,000 events in a row did not); only input
+    /// from outside can.
     Idle,
     /// The chip asks for the host, with a reason of its own.
     Chip(u32),
     /// The hook asked for it.
     Hook,
 }
+
+/// Events that a sleeping core is given to wake up: a periodic one whose interrupt is masked (SysTick, while WFI waits in a
+/// handler of higher priority) would keep the host in the sleep for ever.
+const MOST_EVENTS_ASLEEP: u32 = 100_000;
 
 /// What a hook wants of the instruction it was shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,6 +216,7 @@ impl<B: Bus> Machine<B> {
 
     /// Everything that happens between instructions: due events, resets, written code, watchpoints, sleep, interrupts.
     fn service<H: Hook<B>>(&mut self, hook: &mut H) -> Option<Stop> {
+        let mut slept_through = 0;
         loop {
             let core = &mut self.core;
             core.sync = false;
@@ -248,7 +254,8 @@ impl<B: Bus> Machine<B> {
             if core.sleep != Sleep::Awake && !self.wake_up() {
                 let core = &mut self.core;
                 let event = core.bus.next_event().min(core.scs.systick.next_event());
-                if event == u64::MAX {
+                slept_through += 1;
+                if event == u64::MAX || slept_through > MOST_EVENTS_ASLEEP {
                     core.sync = true;
                     return Some(Stop::Idle);
                 }

@@ -47,7 +47,7 @@ impl Memory {
         let pages = size.div_ceil(PAGE);
         Memory {
             bytes: vec![0; pages * PAGE],
-            base: vec![Arc::new([0; PAGE]); pages],
+            base: std::iter::repeat_n(Arc::new([0; PAGE]), pages).collect(),
             flags: vec![0; pages],
             dirty: Vec::new(),
             code_writes: Vec::new(),

@@ -45,17 +45,35 @@ impl Set {
     pub fn count(&self) -> u32 {
         self.0.iter().map(|word| word.count_ones()).sum()
     }
+    /// Shows every member to `visit`, ascending. The sets are sparse and looked at between instructions: empty words cost one
+    /// comparison.
+    #[inline(always)]
+    fn for_each(&self, mut visit: impl FnMut(u16)) {
+        for (i, word) in (0u16..).zip(self.0) {
+            let mut left = word;
+            while left != 0 {
+                visit(i * 32 + left.trailing_zeros() as u16);
+                left &= left - 1;
+            }
+        }
+    }
     /// The members, ascending.
-    pub fn iter(self) -> impl Iterator<Item = u16> {
-        self.0.into_iter().enumerate().flat_map(|(i, mut word)| {
-            std::iter::from_fn(move || {
-                let bit = word.trailing_zeros();
-                (word != 0).then(|| {
-                    word &= word - 1;
-                    (i as u32 * 32 + bit) as u16
-                })
-            })
-        })
+    pub fn members(&self) -> Vec<u16> {
+        let mut members = Vec::new();
+        self.for_each(|number| members.push(number));
+        members
+    }
+    /// Whether there is a member from `first` on.
+    pub fn any_from(&self, first: u16) -> bool {
+        let mut any = false;
+        self.for_each(|number| any |= number >= first);
+        any
+    }
+    /// Whether there is a member other than `number`.
+    pub fn any_but(&self, number: u16) -> bool {
+        let mut any = false;
+        self.for_each(|other| any |= other != number);
+        any
     }
     /// The 32 interrupts of NVIC register `index` (interrupt 32·index is bit 0).
     fn irq_word(&self, index: usize) -> u32 {
@@ -136,15 +154,21 @@ impl Nvic {
 
     /// Priority of the running code, before PRIMASK and the like.
     pub fn active_priority(&self) -> i16 {
-        self.active.iter().map(|number| self.group(self.priority(number))).min().unwrap_or(THREAD_PRIORITY)
+        let mut best = THREAD_PRIORITY;
+        self.active.for_each(|number| best = best.min(self.priority(number)));
+        self.group(best)
     }
 
     /// The pending and enabled exception that would be taken first: lowest priority value, then lowest number.
     pub fn candidate(&self) -> Option<u16> {
-        if self.pending.is_empty() {
-            return None;
-        }
-        self.pending.iter().filter(|&n| self.enabled.has(n)).min_by_key(|&n| (self.priority(n), n))
+        let mut best = None;
+        self.pending.for_each(|number| {
+            let priority = self.priority(number);
+            if self.enabled.has(number) && best.is_none_or(|(_, least)| priority < least) {
+                best = Some((number, priority));
+            }
+        });
+        best.map(|(number, _)| number)
     }
 
     /// Interrupt lines as they are now: a high line pends its interrupt unless that one is active; a rising edge always.
@@ -152,9 +176,9 @@ impl Nvic {
         if *lines == [0; 8] && self.lines == [0; 8] {
             return;
         }
-        for i in 0..8 {
-            let rising = lines[i] & !self.lines[i];
-            let asserted = lines[i] & !self.active.irq_word(i);
+        for (i, (now, before)) in lines.iter().zip(self.lines).enumerate() {
+            let rising = now & !before;
+            let asserted = now & !self.active.irq_word(i);
             self.pending.change_irq_word(i, rising | asserted, true);
         }
         self.lines = *lines;

@@ -407,8 +407,8 @@ impl<B: Bus> Core<B> {
     fn icsr(&self) -> u32 {
         let nvic = &self.scs.nvic;
         let has = |number: u16| u32::from(nvic.pending.has(number));
-        let pending_irq = nvic.pending.iter().any(|n| n >= number::IRQ0);
-        let others_active = nvic.active.iter().any(|n| n != self.ipsr);
+        let pending_irq = nvic.pending.any_from(number::IRQ0);
+        let others_active = nvic.active.any_but(self.ipsr);
         (has(number::NMI) << 31)
             | (has(number::PEND_SV) << 28)
             | (has(number::SYS_TICK) << 26)

@@ -38,6 +38,12 @@ impl Table {
         }
     }
 
+    /// Arena offset of `LENGTH` bytes at a word-aligned address, if they lie in one page with an entry.
+    #[inline(always)]
+    pub fn find_range<const LENGTH: u32>(&self, address: u32) -> Option<usize> {
+        if (address & !PAGE_MASK) + LENGTH <= PAGE_SIZE { self.find::<4>(address) } else { None }
+    }
+
     /// Remembers that the page of `address` starts at `offset` in the arena.
     pub fn insert(&mut self, address: u32, offset: u32) {
         self.entries[((address / PAGE_SIZE) as usize) % ENTRIES] = Entry { tag: address & PAGE_MASK, offset };

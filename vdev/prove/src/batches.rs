@@ -26,11 +26,6 @@ const LONGEST: usize = 24;
 /// Mismatching batches cut down in one run.
 const BISECTED: usize = 8;
 
-/// Runs every class.
-pub fn run(config: Config) -> Result<Vec<Report>, Error> {
-    Class::ALL.into_iter().map(|class| run_class(class, config)).collect()
-}
-
 /// Runs one class.
 pub fn run_class(class: Class, config: Config) -> Result<Report, Error> {
     let stage = Stage::new()?;

@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod batches;
-pub mod rng;
+pub mod campaign;
 pub mod consistency;
 pub mod decoder;
 pub mod fuzz;
@@ -13,4 +13,5 @@ pub mod lockstep;
 pub mod programs;
 pub mod qemu;
 pub mod report;
+pub mod rng;
 pub mod system;

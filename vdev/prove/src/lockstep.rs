@@ -19,6 +19,7 @@ use ironroot_cpu::insn::Cond;
 use ironroot_cpu::machine::{Machine, Stop};
 use ironroot_mps2::{Mps2An500, Program, serve};
 
+use crate::campaign::Sink;
 use crate::programs::{self, Built, LEVELS};
 use crate::qemu;
 use crate::report::{Config, Error, Report};
@@ -31,15 +32,14 @@ const HISTORY: usize = 20;
 const MODEST: u64 = 150_000;
 const FULL: u64 = 300_000;
 
-/// Runs every program: at the best level (modest), or at all of them.
-pub fn run(config: Config) -> Result<Vec<Report>, Error> {
-    let mut reports = Vec::new();
+/// Runs every program, each at the best level and without optimisation (modest), or at all levels.
+pub fn run(config: Config, sink: Sink<'_>) -> Result<(), Error> {
     for level in config.pick(LEVELS, &LEVELS[..2]) {
         for program in programs::build(level)? {
-            reports.push(compare(&program, config.pick(FULL, MODEST))?);
+            sink(compare(&program, config.pick(FULL, MODEST))?);
         }
     }
-    Ok(reports)
+    Ok(())
 }
 
 /// Compares one program over at most `limit` instructions.

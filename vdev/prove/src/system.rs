@@ -6,13 +6,13 @@
 
 mod known;
 
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ironroot_cpu::machine::Stop;
 use ironroot_mps2::{End, Program, run as run_program};
 
+use crate::batches::image;
 use crate::qemu;
 use crate::report::{Config, Error, Report};
 pub use known::{Difference, KNOWN};
@@ -72,26 +72,9 @@ pub fn run(_config: Config) -> Result<Vec<Report>, Error> {
 }
 
 /// Assembles a program into `directory`.
-fn assemble(case: Case<'_>, directory: &Path) -> Result<(std::path::PathBuf, Program), Error> {
-    let source = directory.join("program.s");
-    let elf = directory.join("program.elf");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/batches/image.ld");
+fn assemble(case: Case<'_>, directory: &Path) -> Result<(PathBuf, Program), Error> {
     let text = format!("{PRELUDE}{}\n        .ltorg\n", case.source);
-    std::fs::write(&source, text).map_err(|error| Error::new("program.s", error))?;
-    let output = Command::new("arm-none-eabi-gcc")
-        .args(["-nostdlib", "-T"])
-        .arg(script)
-        .arg(&source)
-        .arg("-o")
-        .arg(&elf)
-        .output()
-        .map_err(|error| Error::new("arm-none-eabi-gcc", error))?;
-    if !output.status.success() {
-        return Err(Error::new(format!("system program {}", case.name), String::from_utf8_lossy(&output.stderr)));
-    }
-    let bytes = std::fs::read(&elf).map_err(|error| Error::new("program.elf", error))?;
-    let program = Program::parse(&bytes).map_err(|error| Error::new("program.elf", error))?;
-    Ok((elf, program))
+    image::assemble(&text, directory).map_err(|error| Error::new(format!("system program {}", case.name), error))
 }
 
 /// The result words that a program wrote on our machine, and how it ended.

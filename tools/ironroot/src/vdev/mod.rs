@@ -1,6 +1,5 @@
 //! A virtual device in this process: what a bench with a board, a debug probe and a serial cable is otherwise for.
 
-pub mod probe;
 pub mod record;
 pub mod session;
 

@@ -45,6 +45,27 @@ pub fn word_name(index: usize) -> String {
     }
 }
 
+/// Assembles a program for the board (vectors and code at 0) in `directory`: the ELF, and what is in it.
+pub fn assemble(source: &str, directory: &Path) -> Result<(PathBuf, Program), Error> {
+    let (file, script, elf) =
+        (directory.join("program.s"), directory.join("program.ld"), directory.join("program.elf"));
+    std::fs::write(&file, source).map_err(|error| Error::new("program.s", error))?;
+    std::fs::write(&script, include_str!("image.ld")).map_err(|error| Error::new("program.ld", error))?;
+    let output = Command::new("arm-none-eabi-gcc")
+        .args(["-nostdlib", "-T"])
+        .args([&script, &file])
+        .arg("-o")
+        .arg(&elf)
+        .output()
+        .map_err(|error| Error::new("arm-none-eabi-gcc", error))?;
+    if !output.status.success() {
+        return Err(Error::new("arm-none-eabi-gcc", String::from_utf8_lossy(&output.stderr)));
+    }
+    let bytes = std::fs::read(&elf).map_err(|error| Error::new("program.elf", error))?;
+    let program = Program::parse(&bytes).map_err(|error| Error::new("program.elf", error))?;
+    Ok((elf, program))
+}
+
 /// The assembled runtime and a directory for QEMU's files.
 pub struct Stage {
     directory: tempfile::TempDir,
@@ -56,21 +77,7 @@ impl Stage {
     /// Assembles the runtime.
     pub fn new() -> Result<Stage, Error> {
         let directory = tempfile::tempdir().map_err(|error| Error::new("temporary directory", error))?;
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/batches");
-        let elf = directory.path().join("runtime.elf");
-        let output = Command::new("arm-none-eabi-gcc")
-            .args(["-nostdlib", "-T"])
-            .arg(source.join("image.ld"))
-            .arg(source.join("runtime.s"))
-            .arg("-o")
-            .arg(&elf)
-            .output()
-            .map_err(|error| Error::new("arm-none-eabi-gcc", error))?;
-        if !output.status.success() {
-            return Err(Error::new("arm-none-eabi-gcc", String::from_utf8_lossy(&output.stderr)));
-        }
-        let bytes = std::fs::read(&elf).map_err(|error| Error::new("runtime.elf", error))?;
-        let program = Program::parse(&bytes).map_err(|error| Error::new("runtime.elf", error))?;
+        let (elf, program) = assemble(include_str!("runtime.s"), directory.path())?;
         Ok(Stage { directory, elf, program })
     }
 

@@ -4,6 +4,7 @@ use ironroot_boot::keystore::{self, StoredKey};
 use ironroot_chip::{Board, Mode};
 use ironroot_codes::input;
 use ironroot_crypto::Software;
+use ironroot_debug::flasher::{Flasher, FlasherError};
 use ironroot_layout::stm32h735::options::SecureArea;
 use ironroot_layout::stm32h735::{ERASED, FLASH_WORD, KEY_STORE, SECURE_AREA, SECURE_BOOT, SLOT};
 use serde_json::json;
@@ -11,12 +12,14 @@ use serde_json::json;
 use super::story::Story;
 use super::{Bench, boot};
 use crate::error::{Failure, Result};
-use crate::vdev::probe::Probe;
 use crate::vdev::session::Session;
 use crate::{firmware, hex, vdev};
 
 /// The serial number of the demo's board: fixed, so that two demos differ only in their keys.
 const SERIAL: u64 = 0x4445_4D4F;
+
+/// OPTSR.SECURITY.
+const SECURITY: u32 = 1 << 21;
 
 /// Makes the board file and provisions the chip on it.
 pub fn run(bench: &Bench, story: &mut Story<'_, '_>) -> Result {
@@ -34,14 +37,16 @@ pub fn run(bench: &Bench, story: &mut Story<'_, '_>) -> Result {
     story.check("device mode", &session.chip().mode(), &Mode::Standard)?;
     for (what, address, bytes) in contents(bench)? {
         // program() compares what is in flash afterwards, through the same port.
-        Probe::connect(session.chip())?.program(address, &bytes)?;
+        Flasher(session.chip()).program(address, &bytes).map_err(refused)?;
         story.at(session.now_at_port());
         story.note(
             &format!("{what}: {} bytes at {address:#010x}, read back", bytes.len()),
             json!({ "what": what, "address": address, "bytes": bytes.len() }),
         );
     }
-    Probe::connect(session.chip())?.set_security()?;
+    let mut wanted = *session.chip().options();
+    wanted.optsr |= SECURITY;
+    Flasher(session.chip()).change_options(&wanted).map_err(refused)?;
     story.at(session.now_at_port());
     story.note(
         "option byte SECURITY set, read back; takes effect at the next reset",
@@ -72,6 +77,10 @@ pub fn run(bench: &Bench, story: &mut Story<'_, '_>) -> Result {
         json!({ "secure_area": [SECURE_AREA.start().value(), SECURE_AREA.end().value()] }),
     );
     Ok(())
+}
+
+fn refused(error: FlasherError) -> Failure {
+    Failure::new(error.code(), error.to_string())
 }
 
 /// What goes where in flash.
