@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 fn main() {
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets the directory"));
-    std::fs::write(out.join("memory.x"), include_bytes!("memory.x")).expect("the output directory is writable");
+    std::fs::write(out.join("memory.x"), include_bytes!("memory.x"))
+        .expect("the output directory is writable");
     println!("cargo:rustc-link-search={}", out.display());
     println!("cargo:rustc-link-arg-bins=-Tlink.x");
     println!("cargo:rustc-link-arg-bins=--nmagic");

@@ -35,7 +35,7 @@ codes! {
     1008 UNKNOWN_CODE Usage: "This code is not known",
         "The number is not a code, or it belongs to a newer version of Ironroot.",
         "Nothing was explained.",
-        "Check the number; `ironroot explain --all` lists every code of this version.";
+        "Check the number; `ironroot explain --list` lists every code of this version.";
     1009 NOT_CONFIRMED NotConfirmed: "An irreversible step was not confirmed",
         "The command changes something that cannot be undone, and the device id was not typed or did not match.",
         "Nothing was changed.",
@@ -117,7 +117,7 @@ codes! {
     1207 APP_WRONG_ADDRESS Usage: "The application is linked for another address",
         "Its first byte in flash, which must be the vector table, is not where the slot has it (slot start plus header).",
         "Nothing was signed: on the device this application would crash with the first interrupt or jump into erased flash.",
-        "Link it with the memory map that `ironroot app map` prints (FLASH starts behind the image header).";
+        "Link its vector table to the slot's start plus the image header: 0x08020400 on the STM32H735.";
     1208 APP_TOO_LARGE Usage: "The application is too large for the slot",
         "Header, application, signature and trailer together need more than the slot has.",
         "Nothing was signed or written.",
@@ -154,7 +154,7 @@ codes! {
     1303 BAD_SLOT_SIZE Usage: "The slot size cannot be used",
         "The slot is smaller than an empty image, larger than the flash, or not a multiple of the write size.",
         "Nothing was signed or written.",
-        "Use the slot size that `ironroot app map` prints.";
+        "Leave --slot-size out, or use the slot's own size: 0xE0000 on the STM32H735.";
     1304 BAD_ALIGN Usage: "The alignment cannot be used",
         "The write size of a flash is 1, 2, 4, 8, 16 or 32 bytes.",
         "Nothing was signed or written.",

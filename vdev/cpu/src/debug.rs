@@ -29,6 +29,11 @@ impl Dwt {
         if self.counts() { now.wrapping_sub(self.counted_from) as u32 } else { self.stopped_at }
     }
 
+    /// The core was halted in Debug state for `cycles`: CYCCNT stood (C1.8.8).
+    pub(crate) fn stood(&mut self, cycles: u64) {
+        self.counted_from = self.counted_from.wrapping_add(cycles);
+    }
+
     pub(crate) fn read(&self, address: u32, now: u64) -> u32 {
         let n = ((address.wrapping_sub(0xE000_1020) / 16) as usize) % COMPARATORS;
         match address {

@@ -471,8 +471,10 @@ impl<B: Bus> Machine<B> {
         self.core.tlb.flush();
     }
 
-    /// After the host changed anything by hand (registers, memory, input to the chip): look at everything again.
+    /// After the host changed anything by hand (registers, memory, input to the chip): look at everything again. What the
+    /// chip had to wait for meanwhile (a flash operation) is the core's time too.
     pub fn poke(&mut self) {
+        self.core.cycles += self.core.bus.take_stall();
         self.core.sync = true;
         self.core.tlb.flush();
         self.drop_written_code();

@@ -73,6 +73,11 @@ impl SysTick {
         pend
     }
 
+    /// The core was halted in Debug state for `cycles`: the counter stood (B3.3.1).
+    pub(crate) fn stood(&mut self, cycles: u64) {
+        self.zero_at = self.zero_at.saturating_add(cycles);
+    }
+
     /// Reads a register by its address' low four bits (0xE000_E010 is 0).
     pub fn read(&mut self, offset: u32, now: u64) -> u32 {
         self.advance(now);
@@ -90,6 +95,8 @@ impl SysTick {
 
     /// Writes a register.
     pub fn write(&mut self, offset: u32, value: u32, now: u64) {
+        // Crossings that nobody waited for happened under the old settings.
+        self.advance(now);
         match offset {
             0x0 => {
                 let count = self.count(now);
@@ -139,6 +146,18 @@ mod tests {
         assert_eq!(timer.next_event(), 200);
         assert!(timer.advance(1050));
         assert_eq!(timer.next_event(), 1100);
+    }
+
+    #[test]
+    fn it_stands_while_the_core_is_halted() {
+        let mut timer = SysTick::new(8);
+        timer.write(0x4, 99, 0);
+        timer.write(0x0, 7, 0);
+        timer.stood(1000);
+        assert_eq!((timer.read(0x8, 1040), timer.next_event()), (60, 1100));
+        let mut off = SysTick::new(8);
+        off.stood(1000);
+        assert_eq!(off, SysTick::new(8));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The debug port of the virtual STM32H735.
 
+use ironroot_chip::rules::{Flag, Verdict};
 use ironroot_chip::{DebugRefusal, Stm32h735};
-use ironroot_cpu::bus::Size;
+use ironroot_codes::vdev;
+use ironroot_cpu::bus::{Kind, Master, Size};
 use ironroot_layout::stm32h735 as map;
 
 use crate::flasher::{Flasher, FlasherError};
@@ -32,8 +34,21 @@ impl DebugPort for Stm32h735 {
         Ok(self.debugger_write(address, value, size)?)
     }
 
+    fn silent_refusal(&self, address: u32, kind: Kind) -> Option<Refusal> {
+        let (code, flag) = match self.verdict(address, Master::Debugger, kind)? {
+            Verdict::ReadZero(flag) | Verdict::Ignore(flag) => match flag {
+                Flag::WriteProtection => (vdev::WRITE_PROTECTED, "WRPERR"),
+                Flag::ReadProtection => (vdev::RDP_BLOCKED, "RDPERR"),
+                Flag::ReadSecure => (vdev::SECURE_AREA_CLOSED, "RDSERR"),
+            },
+            Verdict::Allow | Verdict::Error(_) => return None,
+        };
+        let what = if kind == Kind::Write { "writes are ignored" } else { "reads return zero" };
+        Some(Refusal { code, text: format!("at 0x{address:08X} {what} and {flag} is set") })
+    }
+
     fn debug_map(&self) -> Vec<MapEntry> {
-        let ram = [map::ITCM, map::DTCM, map::AXI_SRAM, map::SRAM1, map::SRAM2, map::SRAM4];
+        let ram = [map::ITCM, map::DTCM, map::AXI_SRAM, map::SRAM1, map::SRAM2, map::SRAM4, map::BACKUP_SRAM];
         let flash = MapEntry {
             start: map::FLASH.start().value(),
             length: map::FLASH.size().bytes(),

@@ -1,7 +1,7 @@
 //! The debug port: memory and core access as the debugger's, behind the chip's gate.
 
 use ironroot_codes::Code;
-use ironroot_cpu::bus::{Bus, Size};
+use ironroot_cpu::bus::{Bus, Kind, Size};
 use ironroot_cpu::machine::Machine;
 
 /// Why the debug port did not do it.
@@ -40,6 +40,9 @@ pub trait DebugPort: Bus {
     fn debug_read(&mut self, address: u32, size: Size) -> Result<u32, Refusal>;
     /// A write as master "debugger". The address is aligned to the size.
     fn debug_write(&mut self, address: u32, value: u32, size: Size) -> Result<(), Refusal>;
+    /// Why an access of this kind, though it is not refused, does not do what it says: the chip answers zero, or drops
+    /// what is written.
+    fn silent_refusal(&self, address: u32, kind: Kind) -> Option<Refusal>;
     /// What a debugger is told about memories.
     fn debug_map(&self) -> Vec<MapEntry>;
     /// Erases the sectors that `length` bytes at `start` touch, with the controller's own register sequences.
@@ -72,9 +75,8 @@ impl<'a, B: DebugPort> Port<'a, B> {
     /// Lets virtual time pass with the core halted.
     pub fn wait(&mut self, cycles: u64) {
         let core = &mut self.machine.core;
-        core.cycles += cycles;
+        core.pass_halted(cycles);
         core.bus.advance(core.cycles);
-        core.sync = true;
     }
 
     /// Whether the gate is open.
@@ -91,7 +93,7 @@ impl<'a, B: DebugPort> Port<'a, B> {
             return Ok(value);
         }
         let result = core.bus.debug_read(address, size);
-        self.settle();
+        self.machine.poke();
         result
     }
 
@@ -104,15 +106,8 @@ impl<'a, B: DebugPort> Port<'a, B> {
             return Ok(());
         }
         let result = core.bus.debug_write(address, value, size);
-        self.settle();
-        result
-    }
-
-    /// After the chip was accessed past the core: its waits are the core's time too, its memory may have changed.
-    fn settle(&mut self) {
-        let stall = self.machine.core.bus.take_stall();
-        self.machine.core.cycles += stall;
         self.machine.poke();
+        result
     }
 
     /// Erases the sectors that `length` bytes at `start` touch.
@@ -120,7 +115,7 @@ impl<'a, B: DebugPort> Port<'a, B> {
         self.gate()?;
         self.wait(ACCESS_CYCLES);
         let result = self.machine.core.bus.flash_erase(start, length);
-        self.settle();
+        self.machine.poke();
         result
     }
 
@@ -139,7 +134,7 @@ impl<'a, B: DebugPort> Port<'a, B> {
             }
         }
         let result = words.into_iter().try_for_each(|(at, content)| self.machine.core.bus.flash_program(at, &content));
-        self.settle();
+        self.machine.poke();
         result
     }
 

@@ -50,7 +50,8 @@ impl Mps2An500 {
 
     /// The board with less memory (bytes, multiples of 4 KiB, at most the real sizes), for runs that hash or copy all of it.
     pub fn with_sizes(code: u32, data: u32, psram: u32) -> Mps2An500 {
-        let sizes = [code.min(CODE_SIZE), data.min(DATA_SIZE), psram.min(PSRAM_SIZE)].map(|size| size & !0xFFF);
+        let sizes =
+            [code.min(CODE_SIZE), data.min(DATA_SIZE), psram.min(PSRAM_SIZE)].map(|size| size & !0xFFF);
         let total = sizes.iter().map(|&size| size as usize).sum();
         Mps2An500 {
             memory: Memory::new(total),

@@ -57,7 +57,8 @@ pub fn serve(machine: &mut Machine<Mps2An500>) -> Option<bool> {
             operation
         }
         SYS_WRITE0 => {
-            let text: Vec<u8> = core.bus.bytes_at(argument, MAX_TEXT).iter().copied().take_while(|&b| b != 0).collect();
+            let text: Vec<u8> =
+                core.bus.bytes_at(argument, MAX_TEXT).iter().copied().take_while(|&b| b != 0).collect();
             core.bus.console(&text);
             operation
         }

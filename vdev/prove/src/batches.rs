@@ -6,6 +6,7 @@
 pub mod effects;
 pub mod generate;
 pub mod image;
+pub mod values;
 
 use std::fmt::Write;
 
@@ -20,7 +21,7 @@ use image::{MAX_BATCHES, Outcome, Stage, word_name};
 
 /// Instructions of each class: full, modest.
 const FULL: u64 = 1_000_000;
-const MODEST: u64 = 20_000;
+const MODEST: u64 = 100_000;
 /// Longest batch. Short ones leave results where they can be seen; long ones let states meet.
 const LONGEST: usize = 24;
 /// Mismatching batches cut down in one run.
@@ -68,17 +69,23 @@ fn bisect(stage: &Stage, batch: &Batch) -> Result<String, Error> {
     };
     let empty = || Outcome([0; 56]);
     let before = first.checked_sub(1).and_then(|n| ours.get(n).cloned()).unwrap_or_else(empty);
-    let (ours, theirs) = (ours.get(first).cloned().unwrap_or_else(empty), theirs.get(first).cloned().unwrap_or_else(empty));
+    let (ours, theirs) =
+        (ours.get(first).cloned().unwrap_or_else(empty), theirs.get(first).cloned().unwrap_or_else(empty));
     let culprit: Vec<Unit> = batch.units.iter().take(first).skip(first.saturating_sub(1)).cloned().collect();
     let mut text = format!("{} (traps {:#x})\n", listing(&culprit), batch.traps);
     for (n, ((before, ours), theirs)) in before.0.iter().zip(&ours.0).zip(&theirs.0).enumerate() {
         if ours != theirs {
-            let _ = writeln!(text, "  {:<12} before {before:08x} ours {ours:08x} qemu {theirs:08x}", word_name(n));
+            let _ = writeln!(
+                text,
+                "  {:<12} before {before:08x} ours {ours:08x} qemu {theirs:08x}",
+                word_name(n)
+            );
         }
     }
     let _ = write!(text, "  before: xPSR {:08x} FPSCR {:08x}", before.0[3], before.0[19]);
     for n in (4..19).chain(20..52) {
-        let _ = write!(text, "{} {}={:08x}", if n % 8 == 4 { "\n   " } else { "" }, word_name(n), before.0[n]);
+        let _ =
+            write!(text, "{} {}={:08x}", if n % 8 == 4 { "\n   " } else { "" }, word_name(n), before.0[n]);
     }
     Ok(text)
 }
@@ -92,7 +99,11 @@ fn listing(units: &[Unit]) -> String {
             let second = if is_wide(first) { halves.next().unwrap_or(0) } else { 0 };
             // Flags apart, an instruction prints the same inside and outside of an IT block.
             let text = disassemble(&decode(first, second, false), 0, None).replace('\t', " ");
-            lines.push(if is_wide(first) { format!("{first:04x} {second:04x} {text}") } else { format!("{first:04x} {text}") });
+            lines.push(if is_wide(first) {
+                format!("{first:04x} {second:04x} {text}")
+            } else {
+                format!("{first:04x} {text}")
+            });
         }
     }
     lines.join("; ")

@@ -22,7 +22,11 @@ pub struct Campaign {
 
 /// All of them, the quick ones first.
 pub const CAMPAIGNS: &[Campaign] = &[
-    Campaign { name: "decoder", about: "every 16-bit and sampled 32-bit encodings against objdump", run: run_decoder },
+    Campaign {
+        name: "decoder",
+        about: "every 16-bit and sampled 32-bit encodings against objdump",
+        run: run_decoder,
+    },
     Campaign {
         name: "system",
         about: "programs for exceptions, faults, MPU and system registers, word for word against QEMU",
@@ -38,7 +42,11 @@ pub const CAMPAIGNS: &[Campaign] = &[
             Ok(())
         },
     },
-    Campaign { name: "lockstep", about: "real programs, every register after every instruction, against QEMU", run: lockstep::run },
+    Campaign {
+        name: "lockstep",
+        about: "real programs, every register after every instruction, against QEMU",
+        run: lockstep::run,
+    },
     Campaign {
         name: "consistency",
         about: "steps, blocks, hooks, restore and replay against plain runs",

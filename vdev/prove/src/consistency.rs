@@ -115,7 +115,10 @@ impl Frame {
         for point in 0..POINTS {
             let stop = plain.run(STRIDE);
             if stop != Stop::Limit {
-                return Err(format!("program {seed}: {stop:?} before instruction {}", (point as u64 + 1) * STRIDE));
+                return Err(format!(
+                    "program {seed}: {stop:?} before instruction {}",
+                    (point as u64 + 1) * STRIDE
+                ));
             }
             golden.push((plain.state_hash(), plain.core.r[15]));
         }

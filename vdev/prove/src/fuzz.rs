@@ -149,7 +149,7 @@ fn hostile(rng: &mut Rng) -> Machine<Mps2An500> {
 /// An address in code, data or the system space, or anything.
 fn wild(rng: &mut Rng) -> u32 {
     match rng.below(8) {
-        0..=3 => rng.word() % MEMORY | 1,
+        0..=3 => (rng.word() % MEMORY) | 1,
         4 => DATA + rng.word() % MEMORY,
         5 => 0xE000_E000 + (rng.word() & 0xFFF),
         6 => 0xFFFF_FF00 | rng.word() & 0xFF,
@@ -173,7 +173,7 @@ fn disturb(machine: &mut Machine<Mps2An500>, rng: &mut Rng) {
             core.scs.cpacr = rng.word() & 0x00F0_0000;
         }
         3 => core.bus.set_line(rng.below(32) as u32, rng.one_in(2)),
-        4 => core.scs.vtor = rng.word() % MEMORY & !0x7F,
+        4 => core.scs.vtor = (rng.word() % MEMORY) & !0x7F,
         5 => core.other_sp = wild(rng) & !3,
         _ => {}
     }

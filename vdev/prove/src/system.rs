@@ -74,7 +74,8 @@ pub fn run(_config: Config) -> Result<Vec<Report>, Error> {
 /// Assembles a program into `directory`.
 fn assemble(case: Case<'_>, directory: &Path) -> Result<(PathBuf, Program), Error> {
     let text = format!("{PRELUDE}{}\n        .ltorg\n", case.source);
-    image::assemble(&text, directory).map_err(|error| Error::new(format!("system program {}", case.name), error))
+    image::assemble(&text, directory)
+        .map_err(|error| Error::new(format!("system program {}", case.name), error))
 }
 
 /// The result words that a program wrote on our machine, and how it ended.
@@ -106,7 +107,10 @@ fn compare(case: Case<'_>, report: &mut Report) -> Result<(), Error> {
     let (ours, end) = run_ours(&program)?;
     report.cases += 1;
     if end != End::Exit(true) {
-        report.mismatch(format!("{} ({}): we ended with {end:?} after words {ours:08x?}", case.name, case.rule));
+        report.mismatch(format!(
+            "{} ({}): we ended with {end:?} after words {ours:08x?}",
+            case.name, case.rule
+        ));
         return Ok(());
     }
     let Some(theirs) = theirs else {

@@ -13,7 +13,10 @@ fn wanted(test: &str) -> bool {
         return true;
     }
     // Written past the test harness's capture: not running must be seen.
-    let _ = writeln!(std::io::stderr(), "{test}: not run: needs QEMU and arm-none-eabi-gcc; run cargo xtask test");
+    let _ = writeln!(
+        std::io::stderr(),
+        "{test}: not run: needs QEMU and arm-none-eabi-gcc; run cargo xtask test"
+    );
     false
 }
 
@@ -25,7 +28,10 @@ fn campaign(name: &str, least: u64) {
     let mut cases = 0;
     let mut problems = Vec::new();
     let outcome = (campaign.run)(Config { full: false, seed: 0x1207 }, &mut |report| {
-        println!("{:<34} {:>10} cases, {} mismatches, {} listed", report.class, report.cases, report.mismatches, report.listed);
+        println!(
+            "{:<34} {:>10} cases, {} mismatches, {} listed",
+            report.class, report.cases, report.mismatches, report.listed
+        );
         cases += report.cases;
         problems.extend(report.details);
     });

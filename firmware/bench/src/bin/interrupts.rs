@@ -61,6 +61,8 @@ fn main() -> ! {
                 asm!("svc 0", options(nostack));
             }
         }
-        INTERRUPTS.load(Relaxed) == 3 * ROUNDS && PENDSVS.load(Relaxed) == ROUNDS && SVCS.load(Relaxed) == ROUNDS
+        INTERRUPTS.load(Relaxed) == 3 * ROUNDS
+            && PENDSVS.load(Relaxed) == ROUNDS
+            && SVCS.load(Relaxed) == ROUNDS
     })
 }

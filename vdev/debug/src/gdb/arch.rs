@@ -22,6 +22,8 @@ pub struct RegisterFile {
     pub doubles: [u64; DOUBLES],
     /// FPSCR.
     pub fpscr: u32,
+    /// The debug port is closed: GDB is told that none of the values is available.
+    pub hidden: bool,
 }
 
 impl Registers for RegisterFile {
@@ -35,7 +37,7 @@ impl Registers for RegisterFile {
         let core = self.core.iter().flat_map(|word| word.to_le_bytes());
         let doubles = self.doubles.iter().flat_map(|double| double.to_le_bytes());
         for byte in core.chain(doubles).chain(self.fpscr.to_le_bytes()) {
-            write_byte(Some(byte));
+            write_byte((!self.hidden).then_some(byte));
         }
     }
 

@@ -12,6 +12,7 @@ use gdbstub::conn::Connection;
 use gdbstub::stub::state_machine::GdbStubStateMachine;
 use gdbstub::stub::{DisconnectReason, GdbStub, SingleThreadStopReason};
 
+use super::control::Progress;
 use super::framer::{self, Framer, MAX_BODY, Unit};
 use super::target::Session;
 use crate::port::{DebugPort, Refusal};
@@ -124,13 +125,19 @@ impl<B: DebugPort> Remote<B> {
         }
     }
 
-    /// Lets the device run at most `limit` instructions, if it is to run. The debugger is told when it stops.
-    pub fn run(&mut self, limit: u64) {
+    /// Lets the device run at most `limit` instructions, if it is to run. The debugger is told when it stops. True if the
+    /// device sleeps and only something from outside can wake it.
+    pub fn run(&mut self, limit: u64) -> bool {
         if self.state != State::Running {
-            return;
+            return false;
         }
-        if let Some(reason) = self.session.advance(limit) {
-            self.stopped(reason);
+        match self.session.advance(limit) {
+            Progress::Runs => false,
+            Progress::Sleeps => true,
+            Progress::Stopped(reason) => {
+                self.stopped(reason);
+                false
+            }
         }
     }
 

@@ -1,100 +1,146 @@
-//! The event loop: one connection at a time.
+//! Transports: a TCP port, or the standard input and output of a process that GDB started.
 
-use std::io;
-use std::net::{TcpListener, TcpStream};
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpListener};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, sync_channel};
+use std::time::Duration;
 
-use gdbstub::common::Signal;
-use gdbstub::conn::{Connection, ConnectionExt};
-use gdbstub::stub::run_blocking::{BlockingEventLoop, Event, WaitForStopReasonError};
-use gdbstub::stub::{DisconnectReason, GdbStub, SingleThreadStopReason};
-use gdbstub::target::Target;
-use ironroot_cpu::machine::Stop;
+use ironroot_cpu::machine::Machine;
 
-use super::target::{Mode, Session};
-use crate::port::DebugPort;
+use super::remote::{Remote, State};
+use super::target::Session;
+use crate::port::{DebugPort, Refusal};
 
 /// Instructions between two looks at the connection.
 const SLICE: u64 = 200_000;
+/// Pieces read ahead. A debugger that sends faster than it is served waits.
+const READ_AHEAD: usize = 16;
+/// Between two looks at a device that sleeps.
+const NAP: Duration = Duration::from_millis(5);
 
-struct EventLoop<B>(std::marker::PhantomData<B>);
-
-impl<B: DebugPort> BlockingEventLoop for EventLoop<B> {
-    type Target = Session<B>;
-    type Connection = TcpStream;
-    type StopReason = SingleThreadStopReason<u32>;
-
-    fn wait_for_stop_reason(
-        session: &mut Session<B>,
-        connection: &mut TcpStream,
-    ) -> Result<
-        Event<SingleThreadStopReason<u32>>,
-        WaitForStopReasonError<<Self::Target as Target>::Error, io::Error>,
-    > {
-        loop {
-            let slice = if session.mode == Mode::Step { 1 } else { SLICE };
-            if let Some(reason) = stop_reason(session, slice) {
-                return Ok(Event::TargetStopped(reason));
-            }
-            if ConnectionExt::peek(connection).map_err(WaitForStopReasonError::Connection)?.is_some() {
-                let byte = ConnectionExt::read(connection).map_err(WaitForStopReasonError::Connection)?;
-                return Ok(Event::IncomingData(byte));
-            }
-        }
-    }
-
-    fn on_interrupt(_: &mut Session<B>) -> Result<Option<SingleThreadStopReason<u32>>, <Session<B> as Target>::Error> {
-        Ok(Some(SingleThreadStopReason::Signal(Signal::SIGINT)))
-    }
+/// Whoever runs the server looks on.
+pub trait Watcher<B: DebugPort> {
+    /// A debugger has connected.
+    fn connected(&mut self) {}
+    /// It has gone; the device is as it was left.
+    fn gone(&mut self) {}
+    /// An access was refused.
+    fn refused(&mut self, _refusal: &Refusal) {}
+    /// The device has run a while: its serial ports may have something to say, or take input.
+    fn ran(&mut self, _machine: &mut Machine<B>) {}
 }
 
-/// Runs a slice; None when the core goes on.
-fn stop_reason<B: DebugPort>(session: &mut Session<B>, slice: u64) -> Option<SingleThreadStopReason<u32>> {
-    Some(match session.machine.run(slice) {
-        Stop::Limit if session.mode == Mode::Step => SingleThreadStopReason::DoneStep,
-        Stop::Limit => return None,
-        Stop::Idle => {
-            // Nothing will wake the core; do not burn the host's processor while waiting for the debugger.
-            std::thread::sleep(std::time::Duration::from_millis(2));
-            return None;
+impl<B: DebugPort> Watcher<B> for () {}
+
+/// Serves one debugger on a pair of streams until it goes; true if it said `kill`.
+///
+/// `input` is read by a thread of its own: it must end when the debugger does.
+pub fn serve_stream<B: DebugPort>(
+    input: impl Read + Send + 'static,
+    mut output: impl Write,
+    session: Session<B>,
+    watcher: &mut impl Watcher<B>,
+) -> (Session<B>, bool) {
+    let received = read_ahead(input);
+    let mut remote = Remote::new(session);
+    watcher.connected();
+    let mut sleeps = false;
+    loop {
+        match remote.state() {
+            State::Detached | State::Killed => break,
+            State::Stopped => match received.recv() {
+                Ok(bytes) => remote.receive(&bytes),
+                Err(_) => break,
+            },
+            State::Running => {
+                match next(&received, sleeps) {
+                    Ok(Some(bytes)) => remote.receive(&bytes),
+                    Ok(None) => {}
+                    Err(Gone) => break,
+                }
+                sleeps = remote.run(SLICE);
+                watcher.ran(&mut remote.session().machine);
+            }
         }
-        // A step onto a breakpoint has not run its instruction yet: that is where GDB wants to be.
-        Stop::Breakpoint(_) if session.mode == Mode::Step => return stop_reason(session, slice),
-        Stop::Breakpoint(_) => SingleThreadStopReason::SwBreak(()),
-        Stop::Watchpoint(hit) => SingleThreadStopReason::Watch {
-            tid: (),
-            kind: session.watch_kind(hit.address),
-            addr: hit.address,
+        for refusal in remote.session().take_log() {
+            watcher.refused(&refusal);
+        }
+        // A debugger that no longer listens has gone.
+        if output.write_all(&remote.take_output()).and_then(|()| output.flush()).is_err() {
+            break;
+        }
+    }
+    let _ = output.write_all(&remote.take_output()).and_then(|()| output.flush());
+    watcher.gone();
+    let killed = remote.state() == State::Killed;
+    let mut session = remote.into_session();
+    session.release();
+    (session, killed)
+}
+
+struct Gone;
+
+fn next(received: &Receiver<Vec<u8>>, sleeps: bool) -> Result<Option<Vec<u8>>, Gone> {
+    match sleeps {
+        false => match received.try_recv() {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Disconnected) => Err(Gone),
         },
-        Stop::Bkpt { .. } | Stop::Chip(_) | Stop::Hook => SingleThreadStopReason::Signal(Signal::SIGTRAP),
-        Stop::Lockup => SingleThreadStopReason::Signal(Signal::SIGSEGV),
-    })
+        true => match received.recv_timeout(NAP) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(Gone),
+        },
+    }
 }
 
-/// Serves one connection of `listener`; gives the session back when the debugger has gone.
-pub fn serve_once<B: DebugPort>(listener: &TcpListener, mut session: Session<B>) -> io::Result<(Session<B>, bool)> {
+fn read_ahead(mut input: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = sync_channel(READ_AHEAD);
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        loop {
+            match input.read(&mut buffer) {
+                Ok(0) => return,
+                Ok(count) => {
+                    if sender.send(buffer.iter().take(count).copied().collect()).is_err() {
+                        return;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+        }
+    });
+    receiver
+}
+
+/// Serves one connection of `listener`; gives the session back when the debugger has gone, and whether it said `kill`.
+pub fn serve_tcp_once<B: DebugPort>(
+    listener: &TcpListener,
+    session: Session<B>,
+    watcher: &mut impl Watcher<B>,
+) -> io::Result<(Session<B>, bool)> {
     let (stream, _) = listener.accept()?;
     stream.set_nodelay(true)?;
-    let killed = match GdbStub::new(stream).run_blocking::<EventLoop<B>>(&mut session) {
-        Ok(reason) => reason == DisconnectReason::Kill,
-        // A connection that breaks ends the session; the device lives on.
-        Err(_) => false,
-    };
-    Ok((session, killed))
+    let reader = stream.try_clone()?;
+    let result = serve_stream(reader, &stream, session, watcher);
+    // Ends the reading thread too. It fails if the other side was faster.
+    let _ = stream.shutdown(Shutdown::Both);
+    Ok(result)
 }
 
 /// Serves connections one after the other until a debugger says `kill`.
-pub fn serve<B: DebugPort>(listener: &TcpListener, mut session: Session<B>) -> io::Result<Session<B>> {
+pub fn serve<B: DebugPort>(
+    listener: &TcpListener,
+    mut session: Session<B>,
+    watcher: &mut impl Watcher<B>,
+) -> io::Result<Session<B>> {
     loop {
-        let (back, killed) = serve_once(listener, session)?;
+        let (back, killed) = serve_tcp_once(listener, session, watcher)?;
         session = back;
         if killed {
             return Ok(session);
         }
     }
 }
-
-/// What a byte stream needs to be one of GDB's; asserted here so that a change of `gdbstub` shows at once.
-const _: fn() = || {
-    fn is_connection<T: Connection + ConnectionExt>() {}
-    is_connection::<TcpStream>();
-};

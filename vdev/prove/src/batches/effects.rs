@@ -107,10 +107,9 @@ fn bytes(precision: Precision) -> u32 {
 fn addressed(address: Address, length: u32) -> Memory {
     let at = |base, offset| block_at(base, offset, length);
     match address {
-        Address::Imm { rn, offset, index, writeback, .. } => Memory {
-            writeback: writeback.then_some(offset),
-            ..at(rn, if index { offset } else { 0 })
-        },
+        Address::Imm { rn, offset, index, writeback, .. } => {
+            Memory { writeback: writeback.then_some(offset), ..at(rn, if index { offset } else { 0 }) }
+        }
         Address::Reg { rn, rm, shift } => Memory { index: Some((rm, shift)), ..at(rn, 0) },
         Address::Literal { offset, .. } => at(15, offset),
         Address::Unprivileged { rn, offset } => at(rn, i32::from(offset)),
@@ -141,14 +140,20 @@ pub fn effects(insn: &Insn) -> Option<Effects> {
         // The flags, MSP, PSP and the masks read the same on both sides; only the flags may be written.
         Insn::Mrs { rd, .. } => simple(Class::Data, rd),
         Insn::Msr { sysm: 0..=3, .. } => none(Class::Data),
-        Insn::Hint(Hint::Nop | Hint::Yield | Hint::Sev | Hint::Dbg(_) | Hint::Reserved(_)) | Insn::Barrier { .. } => {
-            none(Class::Data)
-        }
+        Insn::Hint(Hint::Nop | Hint::Yield | Hint::Sev | Hint::Dbg(_) | Hint::Reserved(_))
+        | Insn::Barrier { .. } => none(Class::Data),
         Insn::Mul { op, rd, ra, .. } => {
             use ironroot_cpu::insn::MulOp as M;
             let long = matches!(
                 op,
-                M::Umull | M::Smull | M::Umlal | M::Smlal | M::Umaal | M::Smlalxy { .. } | M::Smlald { .. } | M::Smlsld { .. }
+                M::Umull
+                    | M::Smull
+                    | M::Umlal
+                    | M::Smlal
+                    | M::Umaal
+                    | M::Smlalxy { .. }
+                    | M::Smlald { .. }
+                    | M::Smlsld { .. }
             );
             let low = if long { 1 << (ra & 15) } else { 0 };
             Some(Effects { class: Class::Multiply, writes: 1 << (rd & 15) | low, memory: None })
@@ -219,8 +224,12 @@ pub fn effects(insn: &Insn) -> Option<Effects> {
         | Insn::FpFromInt { precision, .. }
         | Insn::FpFixed { precision, .. } => float(precision, 0),
         Insn::FpConvertPrecision { .. } => float(Precision::Double, 0),
-        Insn::FpMoveCore { to_core, rt, .. } => float(Precision::Single, if to_core { 1 << (rt & 15) } else { 0 }),
-        Insn::FpMoveScalar { to_core, rt, .. } => float(Precision::Double, if to_core { 1 << (rt & 15) } else { 0 }),
+        Insn::FpMoveCore { to_core, rt, .. } => {
+            float(Precision::Single, if to_core { 1 << (rt & 15) } else { 0 })
+        }
+        Insn::FpMoveScalar { to_core, rt, .. } => {
+            float(Precision::Double, if to_core { 1 << (rt & 15) } else { 0 })
+        }
         Insn::FpMoveCore2 { precision, to_core, rt, rt2, .. } => {
             float(precision, if to_core { 1 << (rt & 15) | 1 << (rt2 & 15) } else { 0 })
         }

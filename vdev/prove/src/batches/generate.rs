@@ -1,9 +1,10 @@
 //! Legal random batches: random bits through the decoder, kept if they are of the class, predictable, and stay in the sandbox.
 
 use ironroot_cpu::decode::{decode, is_wide};
-use ironroot_cpu::insn::Insn;
+use ironroot_cpu::insn::{DpOp, Insn};
 
 use super::effects::{Class, Memory, effects};
+use super::values::{float_registers, special_word};
 use crate::rng::Rng;
 
 /// First address of the memory that batches may access, and its size.
@@ -62,9 +63,14 @@ fn shapes(class: Class) -> &'static [(u16, u16)] {
             (0xF380, 0x007F),
         ],
         Class::Multiply => &[(0xFB00, 0x00FF), (0xFB00, 0x00FF), (0xFB00, 0x00FF), (0x4340, 0x003F)],
-        Class::Saturating => {
-            &[(0xFA80, 0x007F), (0xFA00, 0x007F), (0xFA80, 0x007F), (0xF300, 0x00BF), (0xEAC0, 0x001F), (0xB200, 0x00FF)]
-        }
+        Class::Saturating => &[
+            (0xFA80, 0x007F),
+            (0xFA00, 0x007F),
+            (0xFA80, 0x007F),
+            (0xF300, 0x00BF),
+            (0xEAC0, 0x001F),
+            (0xB200, 0x00FF),
+        ],
         Class::LoadStore => &[
             (0x4800, 0x07FF),
             (0x5000, 0x0FFF),
@@ -84,61 +90,10 @@ fn shapes(class: Class) -> &'static [(u16, u16)] {
     }
 }
 
-/// Special values of core registers: what saturation, shifts, division and address arithmetic turn on.
-const WORDS: &[u32] = &[
-    0, 1, 2, 31, 32, 33, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x1_0000, 0x7FFF_FFFF, 0x8000_0000, 0x8000_0001,
-    0xFFFF_FFFF, 0xFFFF_FFFE, 0x8000_8000, 0x7FFF_7FFF, 0x7FFF_8000, 0x8000_7FFF, 0x8080_8080, 0x7F7F_7F7F,
-    0x0001_FFFF, 0xFFFF_0000, 0xFF00_FF00, 0x5555_5555, 0xAAAA_AAAA,
-];
-
-/// Special single-precision values: zeros, denormals, limits, ties, infinities, quiet and signalling NaNs, and pairs of halves.
-const SINGLES: &[u32] = &[
-    0, 0x8000_0000, 1, 0x8000_0001, 0x007F_FFFF, 0x807F_FFFF, 0x0080_0000, 0x8080_0000, 0x0080_0001, 0x3F80_0000,
-    0xBF80_0000, 0x3F00_0000, 0x3FC0_0000, 0x4020_0000, 0xC020_0000, 0x4B7F_FFFF, 0x4B00_0001, 0x4EFF_FFFF, 0x4F00_0000,
-    0xCF00_0000, 0xCF00_0001, 0x4F7F_FFFF, 0x4F80_0000, 0x7F7F_FFFF, 0xFF7F_FFFF, 0x7F80_0000, 0xFF80_0000, 0x7FC0_0000,
-    0xFFC0_1234, 0x7F80_0001, 0xFFA5_5A5A, 0x3F7F_FFFF, 0x3F80_0001, 0x3340_0000, 0x477F_E000, 0x477F_F000, 0x3880_0000,
-    0x3380_0000, 0x3300_0000, 0x7C00_FC00, 0x7E01_7D01, 0x0001_83FF, 0x7BFF_FBFF, 0x3C00_3555,
-];
-
-/// High words of special double-precision values (the low word is random, zero, or all ones).
-const DOUBLES: &[u32] = &[
-    0, 0x8000_0000, 0x000F_FFFF, 0x0010_0000, 0x3FF0_0000, 0xBFF0_0000, 0x3FE0_0000, 0x3FF8_0000, 0x4004_0000, 0x41DF_FFFF,
-    0x41E0_0000, 0xC1E0_0000, 0xC1E0_0000, 0x41EF_FFFF, 0x41F0_0000, 0x4330_0000, 0x433F_FFFF, 0x7FEF_FFFF, 0xFFEF_FFFF,
-    0x7FF0_0000, 0xFFF0_0000, 0x7FF8_0000, 0xFFF8_1234, 0x7FF4_0000, 0x3690_0000, 0x3810_0000, 0x380F_FFFF, 0x47EF_FFFF,
-    0x47F0_0000, 0x3F10_0000, 0x40EF_FC00, 0x3E70_0000,
-];
-
-fn special_word(rng: &mut Rng) -> u32 {
-    match rng.below(4) {
-        0 | 1 => *rng.pick(WORDS),
-        2 => rng.word() >> rng.below(32),
-        _ => rng.word(),
-    }
-}
-
-fn float_registers(rng: &mut Rng) -> [u32; 32] {
-    let mut s = [0; 32];
-    for pair in s.chunks_exact_mut(2) {
-        let [low, high] = pair else { continue };
-        if rng.one_in(2) {
-            *low = *rng.pick(&[0, 0, 1, u32::MAX, 0x8000_0000, rng.clone().word()]);
-            *high = if rng.one_in(2) { *rng.pick(DOUBLES) } else { rng.word() & 0x800F_FFFF | exponent(rng) << 20 };
-        } else {
-            for value in [low, high] {
-                *value = match rng.below(4) {
-                    0 | 1 => *rng.pick(SINGLES),
-                    2 => rng.word(),
-                    _ => rng.word() & 0x8000_FFFF | (120 + rng.below(16) as u32) << 23,
-                };
-            }
-        }
-    }
-    s
-}
-
-/// A double's exponent near one, so that results are neither all infinite nor all zero.
-fn exponent(rng: &mut Rng) -> u32 {
-    1023 + rng.below(64) as u32 - 32
+/// FPSCR's modes and cumulative flags; rounding to nearest half of the time, as only it has ties.
+fn modes(rng: &mut Rng) -> u32 {
+    let mask = if rng.one_in(2) { 0x0700_009F } else { 0x07C0_009F };
+    rng.word() & mask
 }
 
 /// What a register is for in a batch that accesses memory.
@@ -180,7 +135,7 @@ pub fn batch(class: Class, count: usize, rng: &mut Rng) -> Batch {
         units: Vec::new(),
         r,
         apsr: rng.word() & 0xF80F_0000,
-        fpscr: rng.word() & 0x07C0_009F | if rng.one_in(2) { rng.word() & 0xF000_0000 } else { 0 },
+        fpscr: modes(rng) | if rng.one_in(2) { rng.word() & 0xF000_0000 } else { 0 },
         s: float_registers(rng),
         sandbox: class == Class::LoadStore,
         seed: rng.word(),
@@ -337,8 +292,9 @@ fn it_block(limits: &mut Limits, rng: &mut Rng) -> Unit {
     let mask = ((rng.word() as u16 & 0xF) << 1 | 1) << (4 - length) & 0xF;
     let mut code = vec![0xBF00 | condition << 4 | mask];
     for _ in 0..length {
-        let (halves, insn) =
-            draw(limits.class, true, rng, |insn| !matches!(insn, Insn::It { .. }) && limits.admits(insn, true));
+        let (halves, insn) = draw(limits.class, true, rng, |insn| {
+            !matches!(insn, Insn::It { .. }) && limits.admits(insn, true)
+        });
         limits.follow(&insn);
         code.extend(halves);
     }
@@ -364,7 +320,7 @@ fn branch(limits: &mut Limits, rng: &mut Rng) -> Unit {
         instructions += 1;
     }
     let skip = 2 * over.len() as i32;
-    let mut code = match rng.below(6) {
+    let mut code = match rng.below(9) {
         // B<c> T1: the offset is from the branch + 4, it has 2 bytes.
         0 => vec![0xD000 | (rng.below(14) as u16) << 8 | ((skip - 2) >> 1) as u16 & 0xFF],
         // CBZ, CBNZ T1: forward only.
@@ -379,15 +335,66 @@ fn branch(limits: &mut Limits, rng: &mut Rng) -> Unit {
         3 => vec![0xF000 | (rng.below(14) as u16) << 6, 0x8000 | (skip >> 1) as u16 & 0x7FF],
         // B T4, BL: J1 = J2 = 1 for short positive offsets.
         4 => vec![0xF000, 0xB800 | (skip >> 1) as u16 & 0x7FF],
-        _ => vec![0xF000, 0xF800 | (skip >> 1) as u16 & 0x7FF],
+        5 => vec![0xF000, 0xF800 | (skip >> 1) as u16 & 0x7FF],
+        6 => {
+            instructions += 2;
+            through_register(skip, limits.keeper, rng)
+        }
+        _ => {
+            instructions += 2;
+            through_table(skip, limits.keeper, rng)
+        }
     };
     // Read back through the decoder: a slip in an encoding above must not go unnoticed as "both do the same".
     debug_assert!(matches!(
         decode(code[0], code.get(1).copied().unwrap_or(0), false).insn,
-        Insn::Branch { .. } | Insn::BranchLink { .. } | Insn::CompareBranch { .. }
+        Insn::Branch { .. }
+            | Insn::BranchLink { .. }
+            | Insn::CompareBranch { .. }
+            | Insn::Dp { op: DpOp::Mov, rd: 0..=7, .. }
     ));
     code.extend(over);
     Unit { code, instructions }
+}
+
+/// A low register that is not the keeper.
+fn low_register(keeper: u8, rng: &mut Rng) -> u16 {
+    // The keeper is 4 or higher.
+    let n = rng.below(7) as u16;
+    if n == u16::from(keeper) { 7 } else { n }
+}
+
+/// BX, BLX, MOV PC or ADD PC to an address made from PC, `skip` bytes behind the branch.
+fn through_register(skip: i32, keeper: u8, rng: &mut Rng) -> Vec<u16> {
+    let r = low_register(keeper, rng);
+    // MOVS r, #n. What r + PC must give: behind ADD and the branch, with the Thumb bit for the exchanging ones.
+    let kind = rng.below(4);
+    if kind == 3 {
+        // ADD PC, r reads its own address + 4, one halfword behind its end: a NOP there.
+        return vec![0x2000 | r << 8 | skip as u16 & 0xFF, 0x4487 | r << 3, 0xBF00];
+    }
+    // MOV r, PC would do; ADD r, PC with r small: its address + 4 is the end of the branch.
+    let branch = match kind {
+        0 => 0x4700 | r << 3,
+        1 => 0x4780 | r << 3,
+        _ => 0x4687 | r << 3,
+    };
+    vec![0x2000 | r << 8 | (skip as u16 | 1) & 0xFF, 0x4478 | r, branch]
+}
+
+/// TBB or TBH [PC, r] with a table of two entries behind it, one of them taken.
+fn through_table(skip: i32, keeper: u8, rng: &mut Rng) -> Vec<u16> {
+    let r = low_register(keeper, rng);
+    let index = rng.below(2) as u16;
+    let over = (skip >> 1) as u16;
+    if rng.one_in(2) {
+        // The table is one halfword long: the entries count halfwords from its beginning.
+        let (first, second) = if index == 0 { (1 + over, 1) } else { (1, 1 + over) };
+        vec![0x2000 | r << 8 | index, 0xE8DF, 0xF000 | r, first & 0xFF | second << 8]
+    } else {
+        let (first, second) = if index == 0 { (2 + over, 2) } else { (2, 2 + over) };
+        vec![0x2000 | r << 8 | index, 0xE8DF, 0xF010 | r, first, second]
+    }
 }
 
 #[cfg(test)]
@@ -407,9 +414,11 @@ mod tests {
     #[test]
     fn an_sp_that_was_written_is_repaired() {
         let mut rng = Rng::new(3);
-        let repaired = (0..2000)
-            .flat_map(|_| batch(Class::Data, 10, &mut rng).units)
-            .filter(|unit| unit.instructions == 1 && unit.code.len() >= 3 && unit.code.last().is_some_and(|c| c & 0xFF87 == 0x4685));
+        let repaired = (0..2000).flat_map(|_| batch(Class::Data, 10, &mut rng).units).filter(|unit| {
+            unit.instructions == 1
+                && unit.code.len() >= 3
+                && unit.code.last().is_some_and(|c| c & 0xFF87 == 0x4685)
+        });
         assert!(repaired.count() > 10, "instructions that write SP are among the generated ones");
     }
 

@@ -75,7 +75,10 @@ fn show(report: &Report, json: bool) {
         print(&line.to_string());
         return;
     }
-    print(&format!("{:<34} {:>12} {:>10} {:>8}", report.class, report.cases, report.mismatches, report.listed));
+    print(&format!(
+        "{:<34} {:>12} {:>10} {:>8}",
+        report.class, report.cases, report.mismatches, report.listed
+    ));
     for detail in &report.details {
         print(&format!("  {}", detail.replace('\n', "\n  ")));
     }

@@ -114,7 +114,7 @@ mod tests {
         assert!(stream.next(&mut state).is_ok_and(|more| more));
         assert_eq!((state.r[0], state.r[7], state.r[11], state.r[15]), (1, 8, 0xDEAD_BEEF, 0x22));
         assert_eq!(state.xpsr, 0x6100_0000);
-        let (s, fpscr) = state.fp.clone().unwrap_or(([0; 32], 0));
+        let (s, fpscr) = state.fp.unwrap_or(([0; 32], 0));
         assert_eq!((s[0], s[1], fpscr), (0x3F80_0000, 1, 0x6000_0010));
         assert!(stream.next(&mut state).is_ok_and(|more| !more));
     }
