@@ -117,7 +117,13 @@ impl<B: Bus> Core<B> {
     }
 
     /// Stores with unprivileged rights whatever the mode (STRT and kin).
-    pub fn store_unprivileged(&mut self, address: u32, value: u32, size: Size, args: &Args) -> Result<(), Flow> {
+    pub fn store_unprivileged(
+        &mut self,
+        address: u32,
+        value: u32,
+        size: Size,
+        args: &Args,
+    ) -> Result<(), Flow> {
         let origin = Origin { pc: self.pc_of(args), now: self.now(args), privileged: false };
         self.store_split(address, value, size, origin)
     }
@@ -142,7 +148,8 @@ impl<B: Bus> Core<B> {
 
     /// Whether an unaligned access at `address` is refused: by CCR.UNALIGN_TRP, or because the memory is Device (A3.2.1).
     fn refuses_unaligned(&self, address: u32) -> bool {
-        self.scs.unaligned_traps() || self.scs.mpu.is_device(address, self.scs.mpu_in_force(self.ipsr, self.faultmask))
+        self.scs.unaligned_traps()
+            || self.scs.mpu.is_device(address, self.scs.mpu_in_force(self.ipsr, self.faultmask))
     }
 
     /// Any alignment: an unaligned access becomes byte accesses in ascending order.
@@ -164,7 +171,13 @@ impl<B: Bus> Core<B> {
     }
 
     /// Any alignment: an unaligned access becomes byte accesses in ascending order.
-    pub(crate) fn store_split(&mut self, address: u32, value: u32, size: Size, origin: Origin) -> Result<(), Flow> {
+    pub(crate) fn store_split(
+        &mut self,
+        address: u32,
+        value: u32,
+        size: Size,
+        origin: Origin,
+    ) -> Result<(), Flow> {
         if address & (size.bytes() - 1) == 0 {
             let stored = self.store_once(address, value & size.mask(), size, origin);
             return stored.map_err(|fault| self.raise(fault));
@@ -194,11 +207,10 @@ impl<B: Bus> Core<B> {
         }
         let access = self.access(Kind::Read, size, origin);
         let watched = self.scs.watch.covers_page(address);
-        if !watched
-            && let Some(base) = self.bus.map(address, access)
-        {
+        if !watched && let Some(base) = self.bus.map(address, access) {
             self.sync_epoch();
-            if origin.privileged == self.privileged() && (!enforced || self.scs.mpu.page_is_uniform(address)) {
+            if origin.privileged == self.privileged() && (!enforced || self.scs.mpu.page_is_uniform(address))
+            {
                 self.tlb.read.insert(address, base);
             }
             return Ok(self.bus.memory().read(base + (address & !PAGE_MASK), size));
@@ -212,7 +224,13 @@ impl<B: Bus> Core<B> {
     }
 
     /// One aligned write with every check.
-    pub(crate) fn store_once(&mut self, address: u32, value: u32, size: Size, origin: Origin) -> Result<(), Fault> {
+    pub(crate) fn store_once(
+        &mut self,
+        address: u32,
+        value: u32,
+        size: Size,
+        origin: Origin,
+    ) -> Result<(), Fault> {
         if address >> 20 == PPB_BASE >> 20 {
             self.sync = true;
             return match self.ppb_write(address, value, size, origin) {
@@ -226,12 +244,13 @@ impl<B: Bus> Core<B> {
         }
         let access = self.access(Kind::Write, size, origin);
         let watched = self.scs.watch.covers_page(address);
-        if !watched
-            && let Some(base) = self.bus.map(address, access)
-        {
+        if !watched && let Some(base) = self.bus.map(address, access) {
             self.sync_epoch();
             let uniform = !enforced || self.scs.mpu.page_is_uniform(address);
-            if origin.privileged == self.privileged() && uniform && self.bus.memory_mut().open_for_direct_writes(base) {
+            if origin.privileged == self.privileged()
+                && uniform
+                && self.bus.memory_mut().open_for_direct_writes(base)
+            {
                 self.tlb.write.insert(address, base);
             }
             self.bus.memory_mut().write(base + (address & !PAGE_MASK), value, size);
@@ -302,7 +321,11 @@ impl<B: Bus> Core<B> {
         if address >= PPB_BASE {
             return false;
         }
-        if enforced { self.scs.mpu.allows(address, Kind::Fetch, privileged) } else { !is_device_by_default(address) }
+        if enforced {
+            self.scs.mpu.allows(address, Kind::Fetch, privileged)
+        } else {
+            !is_device_by_default(address)
+        }
     }
 
     fn access(&self, kind: Kind, size: Size, origin: Origin) -> Access {
@@ -333,7 +356,6 @@ impl<B: Bus> Core<B> {
         self.sync_epoch();
     }
 }
-
 
 impl<B: Bus> Core<B> {
     /// The instruction halfwords at `pc` as the core itself would fetch them, for traces: no faults, no side effects beyond

@@ -165,7 +165,9 @@ impl<B: Bus> Core<B> {
         self.scs.nvic.active.put(exception, true);
         self.sync = true;
         self.update_fp_ready();
-        if was_privileged != self.privileged() || mpu_was_in_force != self.scs.mpu_in_force(self.ipsr, self.faultmask) {
+        if was_privileged != self.privileged()
+            || mpu_was_in_force != self.scs.mpu_in_force(self.ipsr, self.faultmask)
+        {
             self.tlb.flush();
         }
         let vector = self.scs.vtor.wrapping_add(u32::from(exception) * 4);
@@ -236,7 +238,8 @@ impl<B: Bus> Core<B> {
             if self.scs.fpccr & fpccr::LSPEN == 0 {
                 for i in 0..16 {
                     let value = self.fp.s[i as usize];
-                    ok = ok && self.stack_write(frame.wrapping_add(0x20 + 4 * i), value, origin, Stage::Stacking);
+                    ok = ok
+                        && self.stack_write(frame.wrapping_add(0x20 + 4 * i), value, origin, Stage::Stacking);
                 }
                 let fpscr = self.fp.fpscr;
                 let _ = ok && self.stack_write(frame.wrapping_add(0x60), fpscr, origin, Stage::Stacking);
@@ -251,7 +254,8 @@ impl<B: Bus> Core<B> {
     /// Writes a frame that lies in one page with a translation. False: nothing was written.
     fn write_frame_directly(&mut self, frame: u32, words: &[u32; 8]) -> bool {
         let Some(offset) = self.tlb.write.find_range::<BASIC_FRAME>(frame) else { return false };
-        let Some(bytes) = self.bus.memory_mut().bytes_mut().get_mut(offset..offset + BASIC_FRAME as usize) else {
+        let Some(bytes) = self.bus.memory_mut().bytes_mut().get_mut(offset..offset + BASIC_FRAME as usize)
+        else {
             return false;
         };
         for (place, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(words) {
@@ -263,7 +267,9 @@ impl<B: Bus> Core<B> {
     /// Reads a frame that lies in one page with a translation. False: nothing was read.
     fn read_frame_directly(&self, frame: u32, words: &mut [u32; 8]) -> bool {
         let Some(offset) = self.tlb.read.find_range::<BASIC_FRAME>(frame) else { return false };
-        let Some(bytes) = self.bus.memory().bytes().get(offset..offset + BASIC_FRAME as usize) else { return false };
+        let Some(bytes) = self.bus.memory().bytes().get(offset..offset + BASIC_FRAME as usize) else {
+            return false;
+        };
         for (word, place) in words.iter_mut().zip(bytes.as_chunks::<4>().0) {
             *word = u32::from_le_bytes(*place);
         }
@@ -447,7 +453,9 @@ impl<B: Bus> Core<B> {
         self.exclusive = None;
         self.event = true;
         self.update_fp_ready();
-        if was_privileged != self.privileged() || mpu_was_in_force != self.scs.mpu_in_force(self.ipsr, self.faultmask) {
+        if was_privileged != self.privileged()
+            || mpu_was_in_force != self.scs.mpu_in_force(self.ipsr, self.faultmask)
+        {
             self.tlb.flush();
         }
         // The stacked number must fit the mode returned to (B1.5.8).

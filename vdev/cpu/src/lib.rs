@@ -24,6 +24,8 @@ pub mod mpu;
 pub mod nvic;
 pub mod op;
 pub mod scs;
+pub mod snapshot;
 pub mod softfloat;
 pub mod systick;
 pub mod tlb;
+mod translate;

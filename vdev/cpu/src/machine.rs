@@ -1,23 +1,21 @@
-//! Running a core: the block loop, events, interrupts, stops, snapshots.
+//! Running a core: the block loop, events, interrupts, stops.
 //!
 //! Interrupts are looked at between instructions at two kinds of moments only: when the virtual time of the next event is
 //! reached, and after an instruction that touched something outside the core ([`Flow::Sync`]). Both are properties of the
 //! instruction stream, not of how it is cut into blocks, so stepping and block execution give the same states.
 
 use std::collections::BTreeSet;
-use std::hash::Hasher;
 
 use crate::blocks::{Block, Blocks, MAX_OPS};
 use crate::bus::{Bus, Request};
 use crate::core::{Core, Fault, Flags, FpRegs, Sleep};
 use crate::debug::{WatchHit, Watchpoint};
 use crate::decode;
-use crate::insn::Insn;
-use crate::lower::lower;
-use crate::memory::{Memory, MemorySnapshot};
+use crate::memory::Memory;
 use crate::op::{Args, Flow, Op};
 use crate::scs::Scs;
 use crate::tlb::{PAGE_MASK, PAGE_SIZE, Tlb};
+use crate::translate::translate;
 
 /// Why a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,20 +84,12 @@ impl<B: Bus> Hook<B> for NoHook {
 pub struct Machine<B: Bus> {
     /// The state.
     pub core: Core<B>,
-    blocks: Blocks<B>,
+    pub(crate) blocks: Blocks<B>,
     breakpoints: BTreeSet<u32>,
     /// Resume over the breakpoint at this address.
-    stepping_off: Option<u32>,
+    pub(crate) stepping_off: Option<u32>,
     /// Resets so far.
     pub resets: u64,
-}
-
-/// A machine at one moment. Cheap to make and to keep: unchanged memory is shared with other snapshots.
-#[derive(Clone)]
-pub struct Snapshot<B: Bus> {
-    core: Core<B>,
-    memory: MemorySnapshot,
-    resets: u64,
 }
 
 impl<B: Bus> Machine<B> {
@@ -207,7 +197,8 @@ impl<B: Bus> Machine<B> {
             if self.core.instructions >= end {
                 return Stop::Limit;
             }
-            let budget = (end - self.core.instructions).min(next_event.saturating_sub(self.core.cycles)).max(1);
+            let budget =
+                (end - self.core.instructions).min(next_event.saturating_sub(self.core.cycles)).max(1);
             if let Some(stop) = self.run_block(budget, hook) {
                 return stop;
             }
@@ -289,7 +280,7 @@ impl<B: Bus> Machine<B> {
         awake
     }
 
-    fn drop_written_code(&mut self) {
+    pub(crate) fn drop_written_code(&mut self) {
         for (from, to) in self.core.bus.memory_mut().take_code_writes() {
             if self.blocks.invalidate(from, to) {
                 self.core.bus.memory_mut().unmark_code(from);
@@ -481,43 +472,6 @@ impl<B: Bus> Machine<B> {
         self.core.update_fp_ready();
     }
 
-    /// The machine as it is now.
-    pub fn snapshot(&mut self) -> Snapshot<B> {
-        self.core.tlb.write.flush();
-        let mut memory = std::mem::take(self.core.bus.memory_mut());
-        let core = self.core.clone();
-        let pages = memory.snapshot();
-        *self.core.bus.memory_mut() = memory;
-        Snapshot { core, memory: pages, resets: self.resets }
-    }
-
-    /// Brings back a moment of this machine (or of one made from the same chip).
-    pub fn restore(&mut self, snapshot: &Snapshot<B>) {
-        let mut memory = std::mem::take(self.core.bus.memory_mut());
-        memory.restore(&snapshot.memory);
-        self.core.clone_from(&snapshot.core);
-        *self.core.bus.memory_mut() = memory;
-        self.core.tlb.flush();
-        self.core.sync = true;
-        self.resets = snapshot.resets;
-        self.stepping_off = None;
-        self.drop_written_code();
-    }
-
-    /// A hash of everything that decides how the machine goes on.
-    pub fn state_hash(&self) -> u64 {
-        use std::hash::Hash;
-        let mut hasher = std::collections::hash_map::DefaultHasher::new();
-        let core = &self.core;
-        (core.r, core.flags.to_apsr(), core.it, core.thumb, core.ipsr, core.other_sp).hash(&mut hasher);
-        (core.primask, core.faultmask, core.basepri, core.control, &core.fp).hash(&mut hasher);
-        (core.exclusive, core.event, core.sleep, core.lockup, core.cycles, core.instructions).hash(&mut hasher);
-        core.scs.hash_state(&mut hasher);
-        core.bus.hash_state(&mut hasher);
-        core.bus.memory().hash_content(&mut hasher);
-        hasher.finish()
-    }
-
     /// All storage of the chip.
     pub fn memory(&self) -> &Memory {
         self.core.bus.memory()
@@ -616,38 +570,4 @@ fn retire<B: Bus>(core: &mut Core<B>, instructions: u64) {
 fn retire_back<B: Bus>(core: &mut Core<B>) {
     core.cycles -= 1;
     core.instructions -= 1;
-}
-
-/// Decodes and lowers one instruction. Returns the operation, the IT state behind it, and whether it ends a block.
-fn translate<B: Bus>(first: u16, second: u16, pc: u32, args: Args) -> (Op<B>, u8, bool) {
-    let in_it = args.it & 0xF != 0;
-    let decoded = decode::decode(first, second, in_it);
-    let op = lower::<B>(&decoded.insn, pc, Args { length: decoded.length, ..args });
-    let next_it = match decoded.insn {
-        Insn::It { first, mask } => (first.0 << 4) | (mask & 0xF),
-        _ => Core::<B>::it_advance(args.it),
-    };
-    (op, next_it, ends_block(&decoded.insn))
-}
-
-/// Whether nothing behind this instruction is reached by falling through it (or only rarely).
-fn ends_block(insn: &Insn) -> bool {
-    use crate::insn::{Address, Operand};
-    match *insn {
-        Insn::Branch { .. }
-        | Insn::BranchLink { .. }
-        | Insn::Bx { .. }
-        | Insn::Blx { .. }
-        | Insn::CompareBranch { .. }
-        | Insn::TableBranch { .. }
-        | Insn::Svc { .. }
-        | Insn::Bkpt { .. }
-        | Insn::Udf { .. }
-        | Insn::Undefined { .. }
-        | Insn::Barrier { .. } => true,
-        Insn::LoadMultiple { registers, .. } => registers & 0x8000 != 0,
-        Insn::Load { rt, address: Address::Imm { .. } | Address::Reg { .. } | Address::Literal { .. }, .. } => rt == 15,
-        Insn::Dp { rd: 15, src: Operand::Reg { .. }, .. } => true,
-        _ => false,
-    }
 }

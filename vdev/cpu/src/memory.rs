@@ -208,7 +208,8 @@ impl Memory {
     }
 
     fn copy_back(&mut self, page: usize, snapshot: &MemorySnapshot) {
-        let (Some(source), Some(target)) = (snapshot.pages.get(page), self.bytes.get_mut(page * PAGE..)) else {
+        let (Some(source), Some(target)) = (snapshot.pages.get(page), self.bytes.get_mut(page * PAGE..))
+        else {
             return;
         };
         let Some(target) = target.first_chunk_mut::<PAGE>() else { return };

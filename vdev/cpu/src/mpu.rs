@@ -91,7 +91,9 @@ impl Mpu {
     pub fn allows(&self, address: u32, kind: Kind, privileged: bool) -> bool {
         match self.decide(address) {
             Some(region) => region.allows(kind, privileged),
-            None => privileged && self.ctrl & 4 != 0 && (kind != Kind::Fetch || !is_device_by_default(address)),
+            None => {
+                privileged && self.ctrl & 4 != 0 && (kind != Kind::Fetch || !is_device_by_default(address))
+            }
         }
     }
 
@@ -107,8 +109,11 @@ impl Mpu {
     pub fn page_is_uniform(&self, address: u32) -> bool {
         let page = address & PAGE_MASK;
         self.regions.iter().filter(|region| region.enabled()).all(|region| {
-            let finest =
-                if region.subregions_off() == 0 { region.size_bits() } else { region.size_bits().saturating_sub(3) };
+            let finest = if region.subregions_off() == 0 {
+                region.size_bits()
+            } else {
+                region.size_bits().saturating_sub(3)
+            };
             // A grain of at least a page never splits one; a finer region matters only where it overlaps.
             finest >= PAGE_SIZE.trailing_zeros() || {
                 let size = 1u64 << region.size_bits();

@@ -149,7 +149,11 @@ impl Nvic {
 
     /// The part of a priority that decides about preemption.
     pub fn group(&self, priority: i16) -> i16 {
-        if (0..THREAD_PRIORITY).contains(&priority) { priority & !((2i16 << self.prigroup) - 1) } else { priority }
+        if (0..THREAD_PRIORITY).contains(&priority) {
+            priority & !((2i16 << self.prigroup) - 1)
+        } else {
+            priority
+        }
     }
 
     /// Priority of the running code, before PRIMASK and the like.
@@ -186,7 +190,11 @@ impl Nvic {
 
     fn irq_mask(&self, index: usize) -> u32 {
         let first = index as u32 * 32;
-        if self.irq_count >= first + 32 { u32::MAX } else { (1u32 << self.irq_count.saturating_sub(first).min(31)) - 1 }
+        if self.irq_count >= first + 32 {
+            u32::MAX
+        } else {
+            (1u32 << self.irq_count.saturating_sub(first).min(31)) - 1
+        }
     }
 
     /// Reads an NVIC register by its offset from 0xE000_E100 (word-aligned).

@@ -80,8 +80,22 @@ const CCR_RESET: u32 = 0x0004_0200;
 
 /// Identification registers 0xE000_ED40 to 0xE000_ED7C of a Cortex-M7 with 32 KB caches (TRM, table 4-1).
 const ID_REGISTERS: [u32; 16] = [
-    0x0000_0030, 0x0000_0200, 0x0010_0000, 0x0000_0000, 0x0010_0030, 0x0000_0000, 0x0100_0000, 0x0000_0000, //
-    0x0110_1110, 0x0211_2000, 0x2023_2231, 0x0111_1131, 0x0131_0132, 0x0000_0000, 0x0900_0003, 0x8303_C003,
+    0x0000_0030,
+    0x0000_0200,
+    0x0010_0000,
+    0x0000_0000,
+    0x0010_0030,
+    0x0000_0000,
+    0x0100_0000,
+    0x0000_0000, //
+    0x0110_1110,
+    0x0211_2000,
+    0x2023_2231,
+    0x0111_1131,
+    0x0131_0132,
+    0x0000_0000,
+    0x0900_0003,
+    0x8303_C003,
 ];
 const CCSIDR_DATA: u32 = 0xF01F_E019;
 const CCSIDR_INSTRUCTION: u32 = 0xF03F_E009;
@@ -175,7 +189,8 @@ impl Scs {
         use std::hash::Hash;
         (&self.nvic, &self.mpu, &self.systick, &self.dwt, &self.itm).hash(hasher);
         (self.vtor, self.scr, self.ccr, self.cfsr, self.hfsr, self.dfsr, self.mmfar, self.bfar).hash(hasher);
-        (self.cpacr, self.fpccr, self.fpcar, self.fpdscr, self.csselr, self.actlr, self.demcr, self.dhcsr).hash(hasher);
+        (self.cpacr, self.fpccr, self.fpcar, self.fpdscr, self.csselr, self.actlr, self.demcr, self.dhcsr)
+            .hash(hasher);
         (self.implementation, self.reset_requested).hash(hasher);
     }
 
@@ -289,7 +304,8 @@ impl<B: Bus> Core<B> {
         let aligned = address & !3;
         let value = value << shift;
         // Registers whose bits are set or cleared by writing ones must not see the other bytes of a narrow write.
-        let write_one = matches!(aligned, 0xE000_E100..=0xE000_E2FF | 0xE000_ED28 | 0xE000_ED2C | 0xE000_ED30);
+        let write_one =
+            matches!(aligned, 0xE000_E100..=0xE000_E2FF | 0xE000_ED28 | 0xE000_ED2C | 0xE000_ED30);
         let value = if size == Size::Word || write_one {
             value & lanes
         } else {
