@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod assemble;
 pub mod device;
 mod oracle;
 mod scratch;

@@ -109,9 +109,8 @@ fn boot_refuses_an_application_linked_elsewhere() {
     let mut payload = application("hello-c");
     // The reset vector of an application linked for the start of flash: code that nobody verified.
     payload[4..8].copy_from_slice(&0x0800_0401u32.to_le_bytes());
-    let image = builder()
-        .build(&payload, Some(&signing_key() as &dyn Signer), &mut Software)
-        .expect("an image");
+    let image =
+        builder().build(&payload, Some(&signing_key() as &dyn Signer), &mut Software).expect("an image");
     refused(Device::secured(&image), boot_codes::BAD_RESET_VECTOR, Stage::Vectors);
 }
 

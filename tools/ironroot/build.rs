@@ -9,6 +9,10 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("secure-boot", "SECURE_BOOT_ELF"),
     ("hello-hal", "HELLO_HAL_ELF"),
     ("hello-c", "HELLO_C_ELF"),
+    ("bench-sha256", "BENCH_SHA256_ELF"),
+    ("bench-ecdsa", "BENCH_ECDSA_ELF"),
+    ("bench-memcpy", "BENCH_MEMCPY_ELF"),
+    ("bench-interrupts", "BENCH_INTERRUPTS_ELF"),
 ];
 
 fn main() {

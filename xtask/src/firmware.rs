@@ -13,12 +13,16 @@ use crate::step::{Outcome, run, say};
 pub enum Set {
     /// What the demo needs: no Arm compiler but rustc.
     Rust,
-    /// The C example too.
+    /// The C example and the benchmark programs too.
     All,
 }
 
 /// The Rust programs: the package, which is also the name of its binary and of the file in `ironroot-firmware`.
-const PROGRAMS: &[&str] = &["rss", "secure-boot", "hello-hal"];
+const PROGRAMS: &[&str] =
+    &["rss", "secure-boot", "hello-hal", "license-check", "secure-update", "secure-init"];
+
+/// The programs of `vdev bench`, of one package.
+const BENCHMARKS: &[&str] = &["bench-sha256", "bench-ecdsa", "bench-memcpy", "bench-interrupts"];
 
 /// The target triple all of them are built for, as firmware/.cargo/config.toml says.
 const TARGET: &str = "thumbv7em-none-eabihf";
@@ -33,6 +37,12 @@ pub fn build(set: Set) -> Outcome {
         publish(&built.join(program), &format!("{program}.elf"))?;
     }
     if set == Set::All {
+        // On their own: built together with the others, they would get the others' features of shared crates.
+        say("building the benchmark programs");
+        run(host::firmware_cargo().args(["build", "--release", "--package", "ironroot-bench"]))?;
+        for program in BENCHMARKS {
+            publish(&built.join(program), &format!("{program}.elf"))?;
+        }
         publish(&build_c_example()?, "hello-c.elf")?;
     }
     Ok(())

@@ -10,6 +10,7 @@
 mod firmware;
 mod host;
 mod packages;
+mod prove;
 mod step;
 mod test;
 
@@ -25,8 +26,16 @@ Usage: cargo xtask <COMMAND>
   build           install what is missing (Rust targets, Debian packages) and build the firmware
   demo [ARGS]     build everything, then run `ironroot demo ARGS`: an application is signed, installed and
                   booted on a virtual STM32H735, and an attack is refused. No board and no Arm compiler needed
-  test [NAME]     format check, lints, firmware, then every test; with NAME only tests whose name contains it
+  test [NAME]     format check, lints, firmware, then every test, documentation examples and the modest size of the
+                  proofs against objdump and QEMU included; with NAME only tests whose name contains it
   check           format check and lints of both workspaces
+  prove-cpu       the core against objdump, QEMU and itself, at full size (minutes); a table of class, cases and
+                  mismatches. Exit code 9 if there is a mismatch
+       --quick      the size that `test` runs (seconds to a minute)
+       --only CLASS one campaign: decoder, system, batches, lockstep, consistency, fuzz, gdb-fuzz
+       --seed N     start of every random choice [default: 1]
+       --json       JSON Lines; the last one has type `summary`: cases, mismatches, seconds
+  bench [ARGS]    build everything, then run `ironroot vdev bench ARGS`
   packages        list the Debian packages, what each is for and whether it is here
 
 Examples:
@@ -35,6 +44,8 @@ Examples:
   cargo xtask demo --json
   cargo xtask test
   cargo xtask test image_sign
+  cargo xtask prove-cpu --only decoder
+  cargo xtask bench --vs-qemu
 ";
 
 fn main() -> ExitCode {
@@ -46,6 +57,8 @@ fn main() -> ExitCode {
         Some("demo") => demo(&rest),
         Some("test") => test::run(&rest),
         Some("check") => no_arguments("check", &rest).and_then(|()| test::check()),
+        Some("prove-cpu") => prove::run_campaigns(&rest),
+        Some("bench") => bench(&rest),
         Some("packages") => no_arguments("packages", &rest).and_then(|()| packages::list()),
         Some("help" | "--help" | "-h") => {
             print!("{HELP}");
@@ -57,6 +70,8 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
+            // Behind everything that went to stdout, so that the last line is the outcome.
+            let _ = std::io::Write::flush(&mut std::io::stdout());
             eprintln!("xtask: {}", failure.message);
             ExitCode::from(failure.exit)
         }
@@ -75,10 +90,23 @@ fn build() -> Outcome {
 /// product is to be tried by somebody who may not install any.
 fn demo(args: &[String]) -> Outcome {
     firmware::build(firmware::Set::Rust)?;
+    ironroot(&["demo"], args)
+}
+
+/// `cargo xtask bench`: the benchmark programs and the tool, then the benchmark.
+fn bench(args: &[String]) -> Outcome {
+    packages::ensure(packages::For::Tests)?;
+    firmware::build(firmware::Set::All)?;
+    ironroot(&["vdev", "bench"], args)
+}
+
+/// Builds the tool as users run it, and runs one of its commands.
+fn ironroot(command: &[&str], args: &[String]) -> Outcome {
     say("building the tool (release)");
     step::run(host::cargo().args(["build", "--release", "--package", "ironroot", "--bin", "ironroot"]))?;
-    say("running: ironroot demo");
-    step::run(std::process::Command::new(host::target_dir().join("release/ironroot")).arg("demo").args(args))
+    say(&format!("running: ironroot {}", command.join(" ")));
+    let tool = host::target_dir().join("release/ironroot");
+    step::run(std::process::Command::new(tool).args(command).args(args))
 }
 
 fn no_arguments(command: &str, rest: &[String]) -> Outcome {

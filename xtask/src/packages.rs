@@ -61,6 +61,12 @@ const PACKAGES: &[Package] = &[
         present: || runs("gdb-multiarch", &["--version"]),
     },
     Package {
+        name: "openocd",
+        needed_for: For::Tests,
+        gives: "the debugger that the JTAG port is tried with",
+        present: || runs("openocd", &["--version"]),
+    },
+    Package {
         name: "python3-venv",
         needed_for: For::Tests,
         gives: "a place for imgtool, which our images are compared with",

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::step::{Failure, Outcome, display, run as step_run, say};
+use crate::step::{Outcome, display, run as step_run, say};
 use crate::{firmware, host, packages};
 
 /// Format check and lints of both workspaces; warnings are errors.
@@ -36,7 +36,7 @@ pub fn check() -> Outcome {
     ]))
 }
 
-/// Everything, or the tests whose name contains the argument.
+/// Everything, or the tests whose name contains the argument. The last line says how it went.
 pub fn run(args: &[String]) -> Outcome {
     let filter = match args {
         [] => None,
@@ -54,27 +54,40 @@ pub fn run(args: &[String]) -> Outcome {
     step_run(host::cargo().args(["build", "--quiet", "--package", "ironroot"]))?;
     say("running the tests");
     let mut cargo = host::cargo();
+    // Documentation examples are part of `cargo test` as long as no kind of target is named.
     cargo.args(["test", "--workspace", "--no-fail-fast"]);
+    // The tests that need QEMU, objdump and the Arm compilers: `packages` has seen to it that they are here.
+    cargo.env("IRONROOT_FULL", "1");
     if let Some(name) = filter {
         cargo.args(["--", name]);
     }
-    let (totals, failure) = run_tests(&mut cargo)?;
-    let seconds = start.elapsed().as_secs();
-    println!(
-        "\nxtask test: {} passed, {} failed, {} ignored, {seconds} s{}",
-        totals.passed,
-        totals.failed,
-        totals.ignored,
-        if filter.is_none() { "; format and lints clean" } else { "" }
+    let (totals, passed) = run_tests(&mut cargo)?;
+    conclude(&totals, passed, filter, start.elapsed().as_secs())
+}
+
+/// The last line: success on stdout, anything else as the failure that xtask ends with.
+fn conclude(totals: &Totals, passed: bool, filter: Option<&str>, seconds: u64) -> Outcome {
+    let counts = format!(
+        "{} passed, {} failed, {} ignored, {seconds} s",
+        totals.passed, totals.failed, totals.ignored
     );
-    if let Some(failure) = failure {
-        return Err(failure);
+    if !totals.names.is_empty() {
+        println!("\nfailed tests:\n  {}", totals.names.join("\n  "));
+    }
+    if !passed && totals.failed == 0 {
+        // Not built, or a test program that died: cargo has said which one.
+        return Err(format!("test FAILED: a test program did not build or did not end; {counts}").into());
+    }
+    if !passed || totals.failed > 0 {
+        return Err(format!("test FAILED: {counts}").into());
     }
     // Without this a misspelt NAME would look like success.
-    match (filter, totals.passed) {
-        (Some(name), 0) => Err(format!("no test has `{name}` in its name").into()),
-        _ => Ok(()),
+    match filter {
+        Some(name) if totals.passed == 0 => return Err(format!("no test has `{name}` in its name").into()),
+        Some(_) => println!("\nxtask: test PASSED: {counts}"),
+        None => println!("\nxtask: test PASSED: {counts}; format and lints clean"),
     }
+    Ok(())
 }
 
 #[derive(Default, Debug, PartialEq, Eq)]
@@ -82,11 +95,17 @@ struct Totals {
     passed: u64,
     failed: u64,
     ignored: u64,
+    /// The tests that failed.
+    names: Vec<String>,
 }
 
 impl Totals {
-    /// Adds one of cargo's own result lines; any other line is left alone.
+    /// Adds one of cargo's own result lines, or takes note of a failed test; any other line is left alone.
     fn add(&mut self, line: &str) {
+        if let Some(name) = line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED")) {
+            self.names.push(name.to_owned());
+            return;
+        }
         let Some(rest) = line.strip_prefix("test result: ") else { return };
         for part in rest.split([';', '.']) {
             let mut words = part.split_whitespace();
@@ -102,8 +121,8 @@ impl Totals {
     }
 }
 
-/// Passes cargo's output through as it comes, and adds up its result lines.
-fn run_tests(cargo: &mut Command) -> Outcome<(Totals, Option<Failure>)> {
+/// Passes cargo's output through as it comes, and adds up its result lines. With it: whether cargo was content.
+fn run_tests(cargo: &mut Command) -> Outcome<(Totals, bool)> {
     let shown = display(cargo);
     let mut child =
         cargo.stdout(Stdio::piped()).spawn().map_err(|e| format!("cannot start `{shown}`: {e}"))?;
@@ -118,14 +137,12 @@ fn run_tests(cargo: &mut Command) -> Outcome<(Totals, Option<Failure>)> {
         }
     }
     let status = child.wait().map_err(|e| format!("`{shown}`: {e}"))?;
-    let failure =
-        (!status.success()).then(|| Failure { message: format!("`{shown}` failed ({status})"), exit: 1 });
-    Ok((totals, failure))
+    Ok((totals, status.success()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Totals;
+    use super::{Totals, conclude};
 
     #[test]
     fn result_lines_are_added_up_and_others_ignored() {
@@ -135,6 +152,20 @@ mod tests {
         );
         totals.add("test result: FAILED. 2 passed; 4 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.00s");
         totals.add("test 99 passed; in the name of a test ... ok");
-        assert_eq!(totals, Totals { passed: 14, failed: 4, ignored: 1 });
+        totals.add("test it::fails ... FAILED");
+        let names = vec!["it::fails".to_owned()];
+        assert_eq!(totals, Totals { passed: 14, failed: 4, ignored: 1, names });
+    }
+
+    #[test]
+    fn only_a_run_of_passing_tests_passes() {
+        let totals = |passed, failed| Totals { passed, failed, ..Totals::default() };
+        assert!(conclude(&totals(3, 0), true, None, 1).is_ok());
+        assert!(conclude(&totals(3, 1), false, None, 1).is_err());
+        assert!(conclude(&totals(3, 1), true, None, 1).is_err());
+        // Did not build.
+        assert!(conclude(&totals(3, 0), false, None, 1).is_err());
+        // A misspelt name.
+        assert!(conclude(&totals(0, 0), true, Some("nonsense"), 1).is_err());
     }
 }

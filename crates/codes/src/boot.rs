@@ -1,5 +1,5 @@
 //! IR-3xxx: the boot decision on the device. 30xx state of the chip, 31xx key store, 32xx slot, 33xx entry into the
-//! application, 34xx hand-off record.
+//! application, 34xx hand-off record, 35xx licence, 36xx update, 37xx secure initialisation.
 
 use crate::table::codes;
 
@@ -80,4 +80,39 @@ codes! {
         "It was written by a newer secure boot than this tool knows.",
         "The record was ignored.",
         "Use the version of the tool that the device was provisioned with, or a newer one.";
+
+    3501 LICENCE_MISSING Device: "The device has no licence",
+        "The flash word where the licence belongs does not hold its magic.",
+        "Nothing was started.",
+        "Have a licence issued for this device's unique id, and install it.";
+    3502 LICENCE_CORRUPT Device: "The licence is damaged",
+        "Its version or the length of its signature is impossible.",
+        "Nothing was started.",
+        "Install the licence again.";
+    3503 LICENCE_SIGNATURE Device: "The licence's signature is wrong",
+        "No key of the key store signed these bytes: the licence was changed, or comes from somebody else.",
+        "Nothing was started.",
+        "Have a licence issued by the owner of one of the device's keys.";
+    3504 LICENCE_OTHER_DEVICE Device: "The licence belongs to another device",
+        "It is genuine, but names another unique id: the flash was copied from a licensed device.",
+        "Nothing was started.",
+        "Have a licence issued for this device's unique id.";
+
+    3601 UPDATE_FRAME Device: "The update was not received",
+        "A frame stopped half way, or its checksum is wrong.",
+        "The installed image is as it was.",
+        "Reset the device and send the update again.";
+    3602 UPDATE_TOO_LARGE Device: "The update does not fit",
+        "The announced length is zero or more than the RAM that collects the update.",
+        "Nothing was received; the installed image is as it was.",
+        "Install an image of that size through the debug port.";
+    3603 UPDATE_NOT_PROGRAMMED Device: "The update could not be written",
+        "The flash reported an error while the slot was erased or programmed.",
+        "The slot holds no valid image; the device still takes an update.",
+        "Remove the write protection of the slot, if it has one, and send the update again.";
+
+    3701 EXTERNAL_KEY_REFUSED Device: "The key of the external flash was not taken",
+        "OTFDEC shows another key checksum than the key has, or its locks do not read back as set.",
+        "Nothing was started.",
+        "Reset once; if it comes back, the chip has no OTFDEC or is faulty.";
 }

@@ -1,5 +1,5 @@
 //! IR-1xxx: what the tools refuse before they touch a device. 10xx files and usage, 11xx keys, 12xx applications,
-//! 13xx making images, 14xx board files, 15xx the build of the tool and its demo.
+//! 13xx making images, 14xx board files, 15xx the build of the tool and its demo, 16xx option bytes.
 
 use crate::table::codes;
 
@@ -221,4 +221,37 @@ codes! {
         "cargo or the linker reported an error while building the Arm binaries.",
         "Nothing was run.",
         "The output of the build is above; a missing target is added by `rustup target add thumbv7em-none-eabihf`.";
+
+    1601 OPTION_UNKNOWN_FIELD Usage: "There is no option field of this name",
+        "The name before `=` is no field of the option registers, and no area of them.",
+        "Nothing was changed.",
+        "Use a name that `ironroot ob show` prints; the message names the nearest one.";
+    1602 OPTION_BAD_VALUE Usage: "The value does not fit the option field",
+        "It is not written as this field wants it, or has more bits than the field.",
+        "Nothing was changed.",
+        "The message says how values of this field are written.";
+    1603 OPTION_CONFLICT Usage: "The same option was wanted twice",
+        "Two of the wanted values set the same bits; which one is meant would be a guess.",
+        "Nothing was changed.",
+        "Keep one of the two that the message names.";
+    1604 OPTION_FILE_INVALID Usage: "The file with wanted options cannot be used",
+        "It is no TOML table of option fields: a syntax error, a table inside, or a value that is neither text, number, nor yes or no.",
+        "Nothing was changed.",
+        "Write one FIELD = VALUE a line, as in docs/option-bytes.md.";
+    1605 OPTION_NOTHING_WANTED Usage: "No option value was given",
+        "The command needs to know what is wanted.",
+        "Nothing was changed.",
+        "Give FIELD=VALUE arguments, or --file FILE.toml.";
+    1606 OPTION_DEAD_END Verification: "The options lead to a dead end",
+        "With them nothing boots after the next power-on, and no step from outside leads back.",
+        "Nothing was changed.",
+        "The message says what is missing: usually the code that must be in flash first, or an area that must go in the same step.";
+    1607 OPTION_UNREACHABLE Device: "No allowed steps lead to the wanted options",
+        "Every order of changes from outside breaks a rule of the option bytes; the message names it.",
+        "Nothing was changed.",
+        "Leave the named field as it is, or have the code change it to which it belongs (secure area: RSS).";
+    1608 OPTIONS_DIFFER Verification: "The option bytes differ",
+        "At least one field of the two sides has different values.",
+        "Nothing was changed.",
+        "The differences are in the output; `ironroot ob plan` tells how to remove them.";
 }

@@ -41,6 +41,10 @@ codes! {
         "The firmware uses a register or bit that the model does not implement.",
         "Writes were kept and read back without effect; the first use was reported.",
         "If the firmware relies on it, report the register and address that are named.";
+    5105 ENHANCED_CIPHER Internal: "An OTFDEC region is in the enhanced mode",
+        "The cipher of mode 3 adds a layer that ST does not publish, so no model of it can be right.",
+        "Code fetched from the region comes as it is stored; data reads give zero, as in every execute-only region.",
+        "Use mode 0 (execute only) or 2, whose cipher is AES-128 in counter mode.";
 
     5201 DEBUG_CLOSED Device: "The debug port is closed",
         "The boot chain left debug access closed, or the protection level forbids it.",

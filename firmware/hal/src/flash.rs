@@ -1,7 +1,7 @@
 //! The embedded flash controller (RM0468 chapter 4): program, erase, option bytes, flags.
 
 use crate::reg::{Ro, Rw, Wo};
-use ironroot_layout::stm32h735::options::Scar;
+use ironroot_layout::stm32h735::options::{Scar, SecureArea};
 
 const BASE: u32 = 0x5200_2000;
 /// Access control: wait states.
@@ -24,6 +24,14 @@ pub const OPTSR_CUR: Ro = Ro::at(BASE + 0x01C);
 pub const OPTSR_PRG: Rw = Rw::at(BASE + 0x020);
 /// Clears OPTCHANGEERR.
 pub const OPTCCR: Wo = Wo::at(BASE + 0x024);
+/// Execute-only area, in force.
+pub const PRAR_CUR1: Ro = Ro::at(BASE + 0x028);
+/// Execute-only area, staged.
+pub const PRAR_PRG1: Rw = Rw::at(BASE + 0x02C);
+/// Write protection of the sectors, in force: 0 protects.
+pub const WPSN_CUR1: Ro = Ro::at(BASE + 0x038);
+/// Write protection of the sectors, staged.
+pub const WPSN_PRG1: Rw = Rw::at(BASE + 0x03C);
 /// Secure area, in force.
 pub const SCAR_CUR1: Ro = Ro::at(BASE + 0x030);
 /// Secure area, staged.
@@ -39,6 +47,8 @@ pub mod cr {
     pub const PG: u32 = 1 << 1;
     /// Sector erase selected.
     pub const SER: u32 = 1 << 2;
+    /// Bank erase selected.
+    pub const BER: u32 = 1 << 3;
     /// Starts the erase.
     pub const START: u32 = 1 << 7;
     /// Position of the sector number.
@@ -69,6 +79,10 @@ pub mod sr {
     pub const RDPERR: u32 = 1 << 23;
     /// Access to the closed secure area.
     pub const RDSERR: u32 = 1 << 24;
+    /// More wrong bits than ECC corrects.
+    pub const DBECCERR: u32 = 1 << 26;
+    /// All errors of reading that leave the data unknown.
+    pub const READ_ERRORS: u32 = RDPERR | RDSERR | DBECCERR;
     /// All errors of writing.
     pub const WRITE_ERRORS: u32 = WRPERR | PGSERR | STRBERR | INCERR | OPERR;
     /// All flags that CCR1 can clear (bits 16 to 28 but the reserved bit 20).
@@ -83,6 +97,12 @@ pub mod opt {
     pub const OPTSTART: u32 = 1 << 1;
     /// OPTSR_CUR: a change is running.
     pub const BUSY: u32 = 1 << 0;
+    /// OPTSR: position of the RDP byte.
+    pub const RDP_SHIFT: u32 = 8;
+    /// PRAR and SCAR: END before START, no area. The factory's way to say so.
+    pub const NO_AREA: u32 = 0x0000_00FF;
+    /// PRAR: the area may be erased and removed.
+    pub const DMEP: u32 = 1 << 31;
     /// OPTSR: Secure access mode.
     pub const SECURITY: u32 = 1 << 21;
     /// OPTSR_CUR: the last change broke a rule and was dropped (also its clear bit in OPTCCR).
@@ -160,27 +180,125 @@ pub fn erase_sector(number: u32) -> Result<(), FlashError> {
     result(flags() & sr::WRITE_ERRORS)
 }
 
+/// Programs one flash word at `address` (32-aligned, in user flash, erased) and reports the error flags the controller
+/// raised. The caller holds no slice over that flash: its content changes.
+#[inline(always)]
+pub fn program_word(address: u32, words: [u32; 8]) -> Result<(), FlashError> {
+    wait_idle();
+    clear_flags();
+    unlock();
+    CR1.modify(cr::SER, cr::PG);
+    let mut place = address;
+    for word in words {
+        Wo::at(place).write(word);
+        place = place.wrapping_add(4);
+    }
+    wait_idle();
+    CR1.modify(cr::PG, 0);
+    lock();
+    result(flags() & sr::WRITE_ERRORS)
+}
+
 /// Changes the secure area: unlock the option bytes, stage, start, wait, read back.
 ///
-/// Used by RSS alone; the hardware refuses everybody else.
+/// For RSS and for the code in the area itself, which may change its own size; the hardware refuses everybody else.
 ///
 /// # Errors
 /// OPTCHANGEERR when the controller refused; 0 flags when it claimed success but the read-back differs.
 #[inline(always)]
 pub fn program_secure_area(scar: u32) -> Result<(), FlashError> {
+    change_option(OptionChange { current: SCAR_CUR1, staged: SCAR_PRG1, value: scar })
+}
+
+/// An option register pair and the value that it is to have.
+#[derive(Clone, Copy)]
+pub struct OptionChange {
+    current: Ro,
+    staged: Rw,
+    value: u32,
+}
+
+impl OptionChange {
+    /// No execute-only area, with DMEP. The hardware lets RSS alone do that at level 0, and erases the area's sectors first.
+    #[inline(always)]
+    pub const fn no_pcrop_area() -> Self {
+        OptionChange { current: PRAR_CUR1, staged: PRAR_PRG1, value: opt::NO_AREA | opt::DMEP }
+    }
+
+    /// Write protection: a bit that is 0 protects its sector.
+    #[inline(always)]
+    pub const fn write_protection(wpsn: u32) -> Self {
+        OptionChange { current: WPSN_CUR1, staged: WPSN_PRG1, value: wpsn }
+    }
+
+    /// The RDP byte, all other bits of OPTSR as they are.
+    #[inline(always)]
+    pub fn read_protection(rdp: u32) -> Self {
+        let others = OPTSR_CUR.read() & !(0xFF << opt::RDP_SHIFT | opt::OPTCHANGEERR | opt::BUSY);
+        OptionChange { current: OPTSR_CUR, staged: OPTSR_PRG, value: others | rdp << opt::RDP_SHIFT }
+    }
+}
+
+/// Changes an option: unlock the option bytes, stage, start, wait, read back.
+///
+/// # Errors
+/// OPTCHANGEERR when the controller refused; 0 flags when it claimed success but the read-back differs.
+#[inline(always)]
+pub fn change_option(change: OptionChange) -> Result<(), FlashError> {
     wait_idle();
     if OPTCR.any(opt::OPTLOCK) {
         OPTKEYR.write(0x0819_2A3B);
         OPTKEYR.write(0x4C5D_6E7F);
     }
     OPTCCR.write(opt::OPTCHANGEERR);
-    SCAR_PRG1.write(scar);
+    change.staged.write(change.value);
     OPTCR.modify(0, opt::OPTSTART);
     while OPTSR_CUR.any(opt::BUSY) {}
     let refused = OPTSR_CUR.read() & opt::OPTCHANGEERR;
     OPTCR.modify(0, opt::OPTLOCK);
     // Success is what reads back, not the absence of an error flag.
-    if refused == 0 && SCAR_CUR1.read() == scar { Ok(()) } else { Err(FlashError(refused)) }
+    if refused == 0 && change.current.read() == change.value { Ok(()) } else { Err(FlashError(refused)) }
+}
+
+/// Erases the whole bank and reports the error flags the controller raised.
+#[inline(always)]
+pub fn erase_bank() -> Result<(), FlashError> {
+    wait_idle();
+    clear_flags();
+    unlock();
+    CR1.modify(cr::PG | cr::SER, cr::BER);
+    CR1.modify(0, cr::START);
+    wait_idle();
+    CR1.modify(cr::BER, 0);
+    lock();
+    result(flags() & sr::WRITE_ERRORS)
+}
+
+/// What the RDP option byte means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum ReadProtection {
+    /// None.
+    Level0,
+    /// Flash is closed to debuggers and to code that was not booted from it.
+    Level1,
+    /// For ever.
+    Level2,
+}
+
+/// The level in force.
+#[inline(always)]
+pub fn read_protection() -> ReadProtection {
+    match OPTSR_CUR.read() >> opt::RDP_SHIFT & 0xFF {
+        0xAA => ReadProtection::Level0,
+        0xCC => ReadProtection::Level2,
+        _ => ReadProtection::Level1,
+    }
+}
+
+/// The execute-only area now in force; PRAR is encoded as SCAR is.
+#[inline(always)]
+pub fn pcrop_area() -> SecureArea {
+    Scar::decode(PRAR_CUR1.read()).area
 }
 
 #[inline(always)]

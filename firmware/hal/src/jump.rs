@@ -39,6 +39,20 @@ pub fn disable_interrupts() {
     unsafe { asm!("cpsid i", options(nostack, preserves_flags)) }
 }
 
+/// Sets FAULTMASK: execution priority -1.
+#[inline(always)]
+pub fn mask_faults() {
+    // SAFETY: only fewer exceptions than before can happen.
+    unsafe { asm!("cpsid f", "isb sy", options(nostack, preserves_flags)) }
+}
+
+/// Clears FAULTMASK.
+#[inline(always)]
+pub fn unmask_faults() {
+    // SAFETY: the exceptions that were masked can happen again, as before.
+    unsafe { asm!("cpsie f", "isb sy", options(nostack, preserves_flags)) }
+}
+
 /// Clears the FPU's registers. The caller has made sure that the FPU is enabled.
 #[inline(always)]
 pub fn clear_fpu() {
@@ -180,6 +194,26 @@ pub(crate) fn call_initialize(service: u32, areas: u32, area: &SecureAreaArgumen
             service = in(reg) service,
             inout("r0") areas => result,
             inout("r1") core::ptr::from_ref(area) => _,
+            out("r2") _,
+            out("r3") _,
+            out("r12") _,
+            out("lr") _,
+        );
+    }
+    result
+}
+
+/// Calls the service of the ROM whose address (bit 0 set) is `service`.
+#[inline(always)]
+pub(crate) fn call_service(service: u32, first: u32, second: u32) -> u32 {
+    let result;
+    // SAFETY: as [`call_initialize`].
+    unsafe {
+        asm!(
+            "blx {service}",
+            service = in(reg) service,
+            inout("r0") first => result,
+            inout("r1") second => _,
             out("r2") _,
             out("r3") _,
             out("r12") _,

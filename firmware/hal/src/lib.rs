@@ -1,10 +1,10 @@
 //! Register drivers of the STM32H73x: the one place of Ironroot's firmware that touches hardware.
 //!
-//! 1. Volatile access lives in [`reg`], assembly in [`jump`]; these two modules hold all `unsafe` of this
-//!    crate. Everything else is safe Rust over typed registers.
+//! 1. Volatile access lives in [`reg`], assembly in [`jump`], and [`host`] reads and writes what a flasher names; these
+//!    three modules hold all `unsafe` of this crate. Everything else is safe Rust over typed registers.
 //! 2. A register is a constant with its address, its name of the reference manual and its direction
 //!    ([`reg::Ro`], [`reg::Wo`], [`reg::Rw`]): writing a read-only register does not compile.
-//! 3. Every function is `#[inline(always)]`: the ROM ([`rss`](crate::rss) documents its interface) must lie
+//! 3. Every function that the closed parts of the ROM use is `#[inline(always)]`: the ROM ([`rss`](crate::rss) documents its interface) must lie
 //!    in three closed windows of system flash and may not call anything outside of them. The linker script
 //!    of the ROM asserts that nothing is left over.
 //! 4. No panic, no allocation, no global state.
@@ -18,11 +18,14 @@
 #![deny(unsafe_code)]
 
 pub mod flash;
+pub mod host;
 pub mod jump;
 pub mod memory;
+pub mod otfdec;
 pub mod rcc;
 pub mod reg;
 pub mod rss;
 pub mod rssc;
 pub mod scb;
+pub mod serial;
 pub mod usart;

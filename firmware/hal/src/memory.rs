@@ -12,6 +12,9 @@ pub const REQUEST: RamWindow = RamWindow::new(chip::rss::REQUEST_BLOCK);
 /// The hand-off record: written by the boot stage, read by application and host.
 pub const HANDOFF: RamWindow = RamWindow::new(HAND_OFF);
 
+/// AXI SRAM as a place to collect something large, for secure user software whose linker script gives it none of it.
+pub const STAGING: RamWindow = RamWindow::new(AXI_SRAM);
+
 /// Size of the hand-off record in bytes.
 pub const HANDOFF_LEN: usize = HAND_OFF.size().bytes() as usize;
 

@@ -20,11 +20,20 @@ pub const D2CCIP2R: Rw = Rw::at(BASE + 0x054);
 pub const AHB4RSTR: Rw = Rw::at(BASE + 0x088);
 /// USART resets.
 pub const APB1LRSTR: Rw = Rw::at(BASE + 0x090);
+/// Resets of the USARTs on APB2.
+pub const APB2RSTR: Rw = Rw::at(BASE + 0x098);
 /// GPIO clocks.
 pub const AHB4ENR: Rw = Rw::at(BASE + 0x0E0);
 /// USART clocks.
 pub const APB1LENR: Rw = Rw::at(BASE + 0x0E8);
 
+/// Clocks of the USARTs on APB2.
+pub const APB2ENR: Rw = Rw::at(BASE + 0x0F0);
+
+/// GPIOA in AHB4ENR and AHB4RSTR.
+pub const GPIOA: u32 = 1 << 0;
+/// USART1 in APB2ENR and APB2RSTR.
+pub const USART1: u32 = 1 << 4;
 /// GPIOD in AHB4ENR and AHB4RSTR.
 pub const GPIOD: u32 = 1 << 3;
 /// USART3 in APB1LENR and APB1LRSTR.
@@ -73,4 +82,26 @@ pub fn disable_console() {
     AHB4RSTR.modify(GPIOD, 0);
     APB1LENR.modify(USART3, 0);
     AHB4ENR.modify(GPIOD, 0);
+}
+
+/// Switches the clocks of a GPIO port and of a USART on; `enable` is the USART's enable register. Both kernel clocks are
+/// those of the buses.
+#[inline(always)]
+pub fn enable_port(gpio: u32, enable: Rw, usart: u32) {
+    AHB4ENR.modify(0, gpio);
+    enable.modify(0, usart);
+    D2CCIP2R.modify(0b11_1111, 0);
+    // As in `enable_console`.
+    let _ = enable.read();
+}
+
+/// Puts a GPIO port and a USART back into their reset state and switches their clocks off.
+#[inline(always)]
+pub fn disable_port(gpio: u32, enable: Rw, reset: Rw, usart: u32) {
+    reset.modify(0, usart);
+    reset.modify(usart, 0);
+    AHB4RSTR.modify(0, gpio);
+    AHB4RSTR.modify(gpio, 0);
+    enable.modify(usart, 0);
+    AHB4ENR.modify(gpio, 0);
 }

@@ -169,6 +169,23 @@ pub(crate) fn read_flash_word(address: u32) -> u32 {
     unsafe { load(address) }
 }
 
+/// Reads the word that `address` lies in, past every check. The caller has made sure that nothing happens by it.
+#[inline(always)]
+pub(crate) fn read_any(address: u32) -> u32 {
+    // SAFETY: aligned here; reading memory that a Rust object occupies, volatile, changes nothing.
+    unsafe { load(address & !3) }
+}
+
+/// Writes a byte of RAM.
+///
+/// # Safety
+/// As [`store`], without the alignment.
+#[inline(always)]
+pub(crate) unsafe fn write_byte(address: u32, value: u8) {
+    // SAFETY: passed on to the caller.
+    unsafe { core::ptr::write_volatile(address as *mut u8, value) }
+}
+
 /// A slice over user flash.
 ///
 /// The caller (crate-private, [`crate::memory`]) has checked that the range lies in user flash.

@@ -10,6 +10,9 @@ use ironroot_layout::Region;
 use ironroot_layout::stm32h735::rss;
 
 const EXIT_SECURE_AREA: Ro = Ro::at(rss::EXIT_SECURE_AREA.value());
+const GET_VERSION: Ro = Ro::at(rss::GET_VERSION.value());
+const GET_STATUS: Ro = Ro::at(rss::GET_STATUS.value());
+const REMOVE_PCROP_AREA: Ro = Ro::at(rss::RESET_AND_REMOVE_PCROP_AREA.value());
 const RESET_AND_INITIALIZE: Ro = Ro::at(rss::RESET_AND_INITIALIZE_SECURE_AREAS.value());
 
 /// Argument of resetAndInitializeSecureAreas, as in `RSS.h` (`RSS_SecureArea_t`).
@@ -53,4 +56,34 @@ pub fn exit_secure_area(vectors: u32, debug: Debug, ram: Region, refused: extern
         Debug::Open => rss::JTAG_ENABLE,
     };
     jump::wipe_and_exit(EXIT_SECURE_AREA.read(), vectors, jtag, ram, refused)
+}
+
+/// Whether the service tables are there: a closed library reads as zeros.
+#[inline(always)]
+pub fn are_services_open() -> bool {
+    GET_STATUS.read() != 0
+}
+
+/// getVersion: bytes patch, minor, major, 0, from the least significant.
+#[inline(always)]
+pub fn version() -> u32 {
+    jump::call_service(GET_VERSION.read(), 0, 0)
+}
+
+/// getStatus: how the last service that reset the chip ended ([`rss::status`]).
+#[inline(always)]
+pub fn status() -> u32 {
+    jump::call_service(GET_STATUS.read(), 0, 0)
+}
+
+/// resetAndRemovePcropArea. On success the device resets inside the call; the value is what a refusal returned.
+#[inline(always)]
+pub fn remove_pcrop_area() -> u32 {
+    jump::call_service(REMOVE_PCROP_AREA.read(), 0, 0)
+}
+
+/// resetAndInitializeSecureAreas with the address of the areas, which the service checks.
+#[inline(always)]
+pub fn initialize_secure_areas(count: u32, areas: u32) -> u32 {
+    jump::call_service(RESET_AND_INITIALIZE.read(), count, areas)
 }

@@ -2,7 +2,7 @@
 //!
 //! The block is Ironroot's own model: [`ironroot_layout::stm32h735::rssc`] says what it is and why.
 
-use crate::reg::{Ro, Wo};
+use crate::reg::{Ro, Rw, Wo};
 use ironroot_layout::stm32h735::rssc;
 
 const BASE: u32 = rssc::BASE.value();
@@ -10,6 +10,8 @@ const BOOTR: Ro = Ro::at(BASE + rssc::BOOTR);
 const HANDOVER: Wo = Wo::at(BASE + rssc::HANDOVER);
 const EXIT: Wo = Wo::at(BASE + rssc::EXIT);
 const DEBUG: Wo = Wo::at(BASE + rssc::DEBUG);
+const REQUEST: Rw = Rw::at(BASE + rssc::REQUEST);
+const STATUS: Rw = Rw::at(BASE + rssc::STATUS);
 
 /// What a reset tells RSS.
 #[derive(Clone, Copy)]
@@ -43,4 +45,30 @@ pub fn exit_area() {
 #[inline(always)]
 pub fn open_debug() {
     DEBUG.write(rssc::DEBUG_KEY);
+}
+
+/// Keeps the check value of a request over the reset that follows.
+#[inline(always)]
+pub fn keep_request(check: u32) {
+    REQUEST.write(check);
+}
+
+/// The check value of the request that waits, 0 for none. It is gone then: a request is served once.
+#[inline(always)]
+pub fn take_request() -> u32 {
+    let check = REQUEST.read();
+    REQUEST.write(0);
+    check
+}
+
+/// How the last service ended.
+#[inline(always)]
+pub fn status() -> u32 {
+    STATUS.read()
+}
+
+/// Keeps how a service ended.
+#[inline(always)]
+pub fn set_status(status: u32) {
+    STATUS.write(status);
 }

@@ -8,6 +8,8 @@ const USART3: u32 = 0x4000_4800;
 const CR1: Rw = Rw::at(USART3);
 const BRR: Rw = Rw::at(USART3 + 0x00C);
 const ISR: Ro = Ro::at(USART3 + 0x01C);
+const ICR: Wo = Wo::at(USART3 + 0x020);
+const RDR: Ro = Ro::at(USART3 + 0x024);
 const TDR: Wo = Wo::at(USART3 + 0x028);
 
 const GPIOD: u32 = 0x5802_0C00;
@@ -16,12 +18,17 @@ const AFRH: Rw = Rw::at(GPIOD + 0x024);
 
 const UE: u32 = 1 << 0;
 const TE: u32 = 1 << 3;
+const RE: u32 = 1 << 2;
+const ORE: u32 = 1 << 3;
+const RXNE: u32 = 1 << 5;
 const TC: u32 = 1 << 6;
 const TXE: u32 = 1 << 7;
 
 /// Pin PD8; its alternate function 7 is USART3_TX.
 const TX_PIN: u32 = 8;
 const TX_FUNCTION: u32 = 7;
+/// Pin PD9; its alternate function 7 is USART3_RX.
+const RX_PIN: u32 = 9;
 
 /// Bits per second.
 pub const BAUD: u32 = 115_200;
@@ -48,6 +55,21 @@ impl Console {
     pub fn byte(&mut self, byte: u8) {
         while !ISR.any(TXE) {}
         TDR.write(u32::from(byte));
+    }
+
+    /// Switches the receiver on.
+    pub fn listen(&mut self) {
+        AFRH.modify(0b1111 << (4 * (RX_PIN - 8)), TX_FUNCTION << (4 * (RX_PIN - 8)));
+        MODER.modify(0b11 << (2 * RX_PIN), 0b10 << (2 * RX_PIN));
+        CR1.modify(0, RE);
+    }
+
+    /// The next byte received, if one has come. Bytes that were lost are not reported: protocols have sums.
+    pub fn take(&mut self) -> Option<u8> {
+        if ISR.any(ORE) {
+            ICR.write(ORE);
+        }
+        ISR.any(RXNE).then(|| (RDR.read() & 0xFF) as u8)
     }
 
     /// Waits until the last byte has left the shift register. Needed before a reset, a hand-over or WFI: the

@@ -5,6 +5,7 @@
 //! 3. Else BOOT0 chooses between BOOT_ADD0 and BOOT_ADD1.
 
 use crate::library;
+use crate::otfd;
 use crate::request::{self, Block};
 use ironroot_hal::{flash, jump, memory, rssc, scb};
 use ironroot_layout::stm32h735::options::SecureArea;
@@ -15,6 +16,9 @@ use ironroot_layout::stm32h735::{FLASH, rss};
 pub fn run() -> ! {
     jump::disable_interrupts();
     let boot = rssc::boot_state();
+    if !boot.power_on {
+        otfd::serve();
+    }
     // After a power-on the block is noise at best. A well-formed one would be somebody's preparation.
     let block = if boot.power_on { Block::Empty } else { request::get() };
     match block {

@@ -1,7 +1,7 @@
 //! Entry points, vector tables and service tables, each in the part of system flash that its section names.
 #![allow(unsafe_code)] // section placement and exported names only; the linker script checks both
 
-use crate::{bootloader, library, machine};
+use crate::{bootloader, library, machine, otfd};
 use ironroot_hal::jump;
 use ironroot_layout::stm32h735::rss;
 
@@ -101,11 +101,11 @@ pub extern "C" fn rss_reset_and_initialize_secure_areas(count: u32, areas: u32) 
     library::reset_and_initialize_secure_areas(count, areas)
 }
 
-/// RSS_OTFD resetAndEncrypt(params): this version offers no on-the-fly encryption.
+/// RSS_OTFD resetAndEncrypt(params). Behind the tables: the room before them belongs to the other services.
 #[unsafe(no_mangle)]
-#[unsafe(link_section = ".library.text")]
-pub extern "C" fn rss_otfd_reset_and_encrypt(_: u32, _: u32) -> u32 {
-    rss::RSS_DISABLED
+#[unsafe(link_section = ".library.otfd_text")]
+pub extern "C" fn rss_otfd_reset_and_encrypt(parameters: u32, _: u32) -> u32 {
+    otfd::reset_and_encrypt(parameters)
 }
 
 // ---- bootloader ----

@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use ironroot_codes::{Exit, input, internal};
 
-use crate::commands::{demo, doctor, explain, image, keys, vdev};
+use crate::commands::{demo, device, doctor, explain, image, keys, ob, prove, vdev};
 use crate::error::{Failure, Result};
 use crate::report::Reporter;
 
@@ -41,7 +41,10 @@ enum Command {
     Demo(demo::Demo),
     Keys(keys::Keys),
     Image(image::Image),
+    Prove(prove::Prove),
     Vdev(vdev::Vdev),
+    Ob(ob::Ob),
+    Device(device::Device),
     Explain(explain::Explain),
     Doctor(doctor::Doctor),
 }
@@ -72,7 +75,10 @@ fn dispatch(command: &Command, report: &mut Reporter<'_>) -> Result {
         Command::Demo(args) => demo::run(args, report),
         Command::Keys(args) => keys::run(args, report),
         Command::Image(args) => image::run(args, report),
+        Command::Prove(args) => prove::run(args, report),
         Command::Vdev(args) => vdev::run(args, report),
+        Command::Ob(args) => ob::run(args, report),
+        Command::Device(args) => device::run(args, report),
         Command::Explain(args) => explain::run(args, report),
         Command::Doctor(args) => doctor::run(args, report),
     }

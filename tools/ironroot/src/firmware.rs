@@ -31,9 +31,22 @@ pub const HELLO_HAL: Program =
     Program { name: "hello-hal", purpose: "example application, Rust", elf: HELLO_HAL_ELF };
 /// The example application in C.
 pub const HELLO_C: Program = Program { name: "hello-c", purpose: "example application, C", elf: HELLO_C_ELF };
+/// A program of `vdev bench`, for the board that QEMU has too.
+pub const BENCH_SHA256: Program =
+    Program { name: "bench-sha256", purpose: "benchmark, SHA-256", elf: BENCH_SHA256_ELF };
+/// The same, ECDSA.
+pub const BENCH_ECDSA: Program =
+    Program { name: "bench-ecdsa", purpose: "benchmark, ECDSA P-256", elf: BENCH_ECDSA_ELF };
+/// The same, copies.
+pub const BENCH_MEMCPY: Program =
+    Program { name: "bench-memcpy", purpose: "benchmark, copies", elf: BENCH_MEMCPY_ELF };
+/// The same, interrupts.
+pub const BENCH_INTERRUPTS: Program =
+    Program { name: "bench-interrupts", purpose: "benchmark, interrupts", elf: BENCH_INTERRUPTS_ELF };
 
 /// All of them.
-pub const ALL: &[Program] = &[RSS, SECURE_BOOT, HELLO_HAL, HELLO_C];
+pub const ALL: &[Program] =
+    &[RSS, SECURE_BOOT, HELLO_HAL, HELLO_C, BENCH_SHA256, BENCH_ECDSA, BENCH_MEMCPY, BENCH_INTERRUPTS];
 
 impl Program {
     /// The ELF file, or the refusal that says how to get it.

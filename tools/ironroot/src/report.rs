@@ -85,6 +85,11 @@ impl<'a> Reporter<'a> {
         }
     }
 
+    /// Standard output itself, for output too long to keep. With `--json` every line written must be an object with `event`.
+    pub fn writer(&mut self) -> &mut dyn Write {
+        self.out
+    }
+
     /// Where a console waits for whoever wants to connect.
     pub fn console_open(&mut self, place: &str) {
         if self.json {

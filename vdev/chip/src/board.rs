@@ -1,8 +1,9 @@
 //! The board file: everything of a device that survives power-off. A copy of the file is a cloned board.
 //!
 //! Little-endian. Header: magic (8), version (4), length of the body (4), CRC-32 of the body (4). Body: part (4), unique
-//! id (12), BOOT0 (1, then 3 zero), option bytes (6 x 4), bitmap of programmed flash words, damaged words (count, then
-//! index and kind each), flash blocks that are not erased (count, then index and 4096 bytes each).
+//! id (12), BOOT0 (1), zero (1), product id that the bootloader reports (2; 0: the part's own), option bytes (6 x 4),
+//! bitmap of programmed flash words, damaged words (count, then index and kind each), flash blocks that are not erased (count, then index and 4096 bytes each). Since version 2: the same
+//! list of blocks for the external flash at OCTOSPI1, then for the one at OCTOSPI2.
 
 use std::fmt;
 use std::io::Write;
@@ -11,12 +12,15 @@ use std::path::{Path, PathBuf};
 use ironroot_codes::{Code, input};
 use ironroot_layout::stm32h735::{ERASED, FLASH, VIRTUAL_UNIQUE_ID_PREFIX};
 
+use crate::external::{self, ExternalFlash};
 use crate::flash::ecc::{Damage, Ecc, WORDS};
 use crate::flash::options::OptionBytes;
 use crate::peripherals::simple::IDCODE;
 
 const MAGIC: [u8; 8] = *b"IRONBRD\0";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// The first version, without external flash, is still read.
+const VERSION_INTERNAL_ONLY: u32 = 1;
 const HEADER: usize = 20;
 const BLOCK: usize = 4096;
 /// DEV_ID of the only part of this version.
@@ -32,6 +36,8 @@ pub struct Board {
     flash: Vec<u8>,
     ecc: Ecc,
     boot0: bool,
+    bootloader_pid: Option<u16>,
+    external: [ExternalFlash; 2],
 }
 
 /// A board that cannot be made, read or written.
@@ -130,6 +136,8 @@ impl Board {
             flash: vec![ERASED; FLASH_SIZE],
             ecc: Ecc::default(),
             boot0: false,
+            bootloader_pid: None,
+            external: Default::default(),
         })
     }
 
@@ -145,6 +153,8 @@ impl Board {
             flash: vec![ERASED; FLASH_SIZE],
             ecc: Ecc::default(),
             boot0: false,
+            bootloader_pid: None,
+            external: Default::default(),
         }
     }
 
@@ -155,7 +165,17 @@ impl Board {
         ecc: Ecc,
         boot0: bool,
     ) -> Self {
-        Board { uid, options, flash, ecc, boot0 }
+        Board { uid, options, flash, ecc, boot0, bootloader_pid: None, external: Default::default() }
+    }
+
+    pub(crate) fn with_external(mut self, external: [ExternalFlash; 2]) -> Self {
+        self.external = external;
+        self
+    }
+
+    pub(crate) fn with_bootloader_pid(mut self, pid: u16) -> Self {
+        self.set_bootloader_pid(Some(pid));
+        self
     }
 
     /// The unique id.
@@ -193,6 +213,17 @@ impl Board {
         self.boot0 = high;
     }
 
+    /// The product id that the system bootloader reports.
+    pub fn bootloader_pid(&self) -> u16 {
+        self.bootloader_pid.unwrap_or(PART as u16)
+    }
+
+    /// Lets the system bootloader report another product id, for flashers that do not know this part: stm32flash 0.7 has of
+    /// this family only 0x450, the STM32H743. `None` is the part's own. It is one word of system flash, nothing else.
+    pub fn set_bootloader_pid(&mut self, pid: Option<u16>) {
+        self.bootloader_pid = pid.filter(|pid| u32::from(*pid) != PART && *pid != 0);
+    }
+
     /// Puts bytes into user flash past the controller, as a gang programmer would before soldering: whole words count as
     /// programmed. False if they do not fit.
     pub fn preload(&mut self, address: u32, bytes: &[u8]) -> bool {
@@ -210,13 +241,25 @@ impl Board {
         true
     }
 
+    /// The external flash at OCTOSPI1 (0x9000_0000) and at OCTOSPI2 (0x7000_0000), 16 MB each.
+    pub fn external(&self) -> &[ExternalFlash; 2] {
+        &self.external
+    }
+
+    /// Puts bytes into the external flash at their address in the OCTOSPI1 or OCTOSPI2 window, as a programmer for the bare
+    /// chip would. False if they do not fit.
+    pub fn preload_external(&mut self, address: u32, bytes: &[u8]) -> bool {
+        let Some((number, offset)) = external::locate(address) else { return false };
+        self.external.get_mut(number).is_some_and(|flash| flash.load(offset, bytes))
+    }
+
     /// The file's content.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut body = Vec::new();
         let put = |body: &mut Vec<u8>, value: u32| body.extend_from_slice(&value.to_le_bytes());
         put(&mut body, PART);
         body.extend_from_slice(&self.uid);
-        put(&mut body, u32::from(self.boot0));
+        put(&mut body, u32::from(self.boot0) | u32::from(self.bootloader_pid.unwrap_or(0)) << 16);
         let o = &self.options;
         for value in [o.optsr, o.prar, o.scar, o.wpsn, o.boot, o.optsr2] {
             put(&mut body, value);
@@ -242,6 +285,14 @@ impl Board {
             body.extend_from_slice(block);
         }
 
+        for flash in &self.external {
+            put(&mut body, flash.blocks().len() as u32);
+            for (index, block) in flash.blocks() {
+                put(&mut body, index);
+                body.extend_from_slice(block);
+            }
+        }
+
         let mut file = MAGIC.to_vec();
         put(&mut file, VERSION);
         put(&mut file, body.len() as u32);
@@ -264,7 +315,7 @@ impl Board {
         let short = BoardError::Truncated { expected: HEADER, found: file.len() };
         let mut header = Reader(rest);
         let Some(version) = header.u32() else { return Err(short) };
-        if version != VERSION {
+        if version != VERSION && version != VERSION_INTERNAL_ONLY {
             return Err(BoardError::Version(version));
         }
         let (Some(length), Some(checksum)) = (header.u32(), header.u32()) else { return Err(short) };
@@ -276,10 +327,10 @@ impl Board {
         if crc32fast::hash(body) != checksum {
             return Err(BoardError::Corrupt("the checksum does not match"));
         }
-        Self::parse(&mut Reader(body))
+        Self::parse(&mut Reader(body), version)
     }
 
-    fn parse(body: &mut Reader<'_>) -> Result<Self, BoardError> {
+    fn parse(body: &mut Reader<'_>, version: u32) -> Result<Self, BoardError> {
         const SHORT: BoardError = BoardError::Corrupt("a part is missing");
         let part = body.u32().ok_or(SHORT)?;
         if part != PART {
@@ -287,11 +338,13 @@ impl Board {
         }
         let uid = *body.array::<12>().ok_or(SHORT)?;
         let mut board = Board::create(uid)?;
-        board.boot0 = match body.u32().ok_or(SHORT)? {
+        let identity = body.u32().ok_or(SHORT)?;
+        board.boot0 = match identity & 0xFFFF {
             0 => false,
             1 => true,
             _ => return Err(BoardError::Corrupt("BOOT0 is neither 0 nor 1")),
         };
+        board.set_bootloader_pid(Some((identity >> 16) as u16));
         let o = &mut board.options;
         for field in [&mut o.optsr, &mut o.prar, &mut o.scar, &mut o.wpsn, &mut o.boot, &mut o.optsr2] {
             *field = body.u32().ok_or(SHORT)?;
@@ -320,6 +373,16 @@ impl Board {
             match board.flash.chunks_mut(BLOCK).nth(index) {
                 Some(target) => target.copy_from_slice(block),
                 None => return Err(BoardError::Corrupt("a block outside the flash")),
+            }
+        }
+        for flash in board.external.iter_mut().filter(|_| version != VERSION_INTERNAL_ONLY) {
+            for _ in 0..body.u32().ok_or(SHORT)? {
+                let index = body.u32().ok_or(SHORT)?;
+                let block = body.take(external::BLOCK).ok_or(SHORT)?;
+                let fits = index.checked_mul(BLOCK as u32).is_some_and(|offset| flash.load(offset, block));
+                if !fits {
+                    return Err(BoardError::Corrupt("a block outside the external flash"));
+                }
             }
         }
         if body.0.is_empty() { Ok(board) } else { Err(BoardError::Corrupt("bytes behind the end")) }

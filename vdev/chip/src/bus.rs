@@ -7,6 +7,7 @@ use ironroot_cpu::memory::Memory;
 use ironroot_cpu::scs::CoreConfig;
 
 use crate::chip::Stm32h735;
+use crate::external;
 use crate::flash::bank_offset;
 use crate::map::{self, Storage, block_at};
 use crate::peripherals::rcc::ResetCause;
@@ -160,6 +161,9 @@ impl Bus for Stm32h735 {
         if let Some((storage, offset)) = self.regions.locate(address) {
             return self.read_memory(storage, offset, address, &access);
         }
+        if let Some(place) = external::locate(address) {
+            return self.read_window(place, address, &access);
+        }
         if access.kind != Kind::Fetch && map::is_peripheral(address) {
             return self.read_peripheral(block_at(address), address, &access);
         }
@@ -171,6 +175,9 @@ impl Bus for Stm32h735 {
         self.run_due();
         if let Some((storage, offset)) = self.regions.locate(address) {
             return self.write_memory(storage, offset, address, value, &access);
+        }
+        if let Some(place) = external::locate(address) {
+            return self.write_window(place, address, value, &access);
         }
         if map::is_peripheral(address) {
             return self.write_peripheral(block_at(address), address, value, &access);
@@ -210,6 +217,10 @@ impl Bus for Stm32h735 {
 
     fn reset_vector_base(&self) -> u32 {
         self.vector_base()
+    }
+
+    fn debug_halt_allowed(&self, pc: u32) -> bool {
+        self.debug_event_allowed(pc)
     }
 
     fn core_config(&self) -> CoreConfig {

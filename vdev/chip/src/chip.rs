@@ -4,9 +4,11 @@ use std::hash::{Hash, Hasher};
 
 use ironroot_cpu::bus::{Access, IrqLines, Kind, Master, Request};
 use ironroot_cpu::memory::Memory;
+use ironroot_layout::stm32h735::rss::BOOTLOADER_PID;
 use ironroot_layout::stm32h735::{ERASED, FLASH, FLASH_SIZE_WORD, UNIQUE_ID};
 
 use crate::board::Board;
+use crate::external::ExternalFlash;
 use crate::flash::change::Requester;
 use crate::flash::options::OptionBytes;
 use crate::flash::{Caller, Flash};
@@ -14,6 +16,8 @@ use crate::map::{self, Regions, Storage};
 use crate::peripherals::clocks::Clocks;
 use crate::peripherals::exti::Exti;
 use crate::peripherals::gpio::Gpio;
+use crate::peripherals::octospi::Octospi;
+use crate::peripherals::otfdec::Otfdec;
 use crate::peripherals::pwr::Pwr;
 use crate::peripherals::rcc::{Rcc, ResetCause};
 use crate::peripherals::registers::Registers;
@@ -23,13 +27,17 @@ use crate::peripherals::syscfg::Syscfg;
 use crate::peripherals::usart::{self, Timing, Usart};
 use crate::rom::RomImage;
 use crate::rules::Verdict;
-use crate::security::{Mode, Security};
+use crate::security::{Latches, Mode, Security};
 use crate::warnings::{Warning, Warnings};
 
 /// GPIO ports of the part: A to H, J, K.
 const PORTS: u8 = 10;
 /// NVIC line of the flash controller.
 const FLASH_LINE: u8 = 4;
+/// NVIC lines of OCTOSPI1 and OCTOSPI2.
+const OCTOSPI_LINES: [u8; 2] = [92, 150];
+/// NVIC lines of OTFDEC1 and OTFDEC2.
+const OTFDEC_LINES: [u8; 2] = [151, 152];
 
 /// Conversion of virtual time to real time: the core's frequency changes while it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,6 +62,9 @@ pub struct Stm32h735 {
     pub(crate) rtc: Rtc,
     pub(crate) dbgmcu: Registers,
     pub(crate) fmc: Registers,
+    pub(crate) octospi: [Octospi; 2],
+    pub(crate) otfdec: [Otfdec; 2],
+    pub(crate) external: [ExternalFlash; 2],
     pub(crate) clocks: Clocks,
     time: TimeBase,
     pub(crate) now: u64,
@@ -65,6 +76,7 @@ pub struct Stm32h735 {
     pub(crate) console: Vec<u8>,
     pub(crate) warnings: Warnings,
     uid: [u8; 12],
+    bootloader_pid: u16,
     boot0: bool,
     vtor_base: u32,
 }
@@ -84,6 +96,9 @@ impl Stm32h735 {
         let kilobytes = (FLASH.size().bytes() / 1024) as u16;
         memory.write_bytes(in_system(FLASH_SIZE_WORD.start().value()), &kilobytes.to_le_bytes());
 
+        let pid = board.bootloader_pid();
+        memory.write_bytes(in_system(BOOTLOADER_PID.start().value()), &pid.to_le_bytes());
+
         let options = *board.options();
         let flash = Flash::new(options, board.ecc().clone());
         let rcc = Rcc::default();
@@ -102,6 +117,9 @@ impl Stm32h735 {
             rtc: Rtc::default(),
             dbgmcu: Registers::new(simple::DBGMCU),
             fmc: Registers::new(simple::FMC),
+            octospi: Default::default(),
+            otfdec: Default::default(),
+            external: board.external().clone(),
             clocks,
             time: TimeBase { cycles: 0, nanoseconds: 0 },
             now: 0,
@@ -113,6 +131,7 @@ impl Stm32h735 {
             console: Vec::new(),
             warnings: Warnings::default(),
             uid: *board.uid(),
+            bootloader_pid: pid,
             boot0: board.boot0(),
             vtor_base: 0,
         };
@@ -126,6 +145,8 @@ impl Stm32h735 {
         off.flash.reset(&mut off.memory, map::USER_FLASH_OFFSET, off.now);
         let flash = off.memory.slice(map::USER_FLASH_OFFSET, FLASH.size().bytes() as usize).to_vec();
         Board::from_parts(self.uid, *off.flash.options(), flash, off.flash.ecc().clone(), self.boot0)
+            .with_external(self.external.clone())
+            .with_bootloader_pid(self.bootloader_pid)
     }
 
     /// Power goes and comes back. RAM is lost (it is zero then; on silicon it is anything), the flash stays. Virtual time
@@ -144,7 +165,8 @@ impl Stm32h735 {
         let power_on = cause == ResetCause::PowerOn;
         let options = *self.flash.options();
         let debugger_seen = !power_on && self.security.was_debugger_seen();
-        self.security = Security::after_reset(&options, self.boot0, power_on, debugger_seen);
+        let latches = if power_on { Latches::default() } else { self.security.latches() };
+        self.security = Security::after_reset(&options, self.boot0, power_on, debugger_seen).keeping(latches);
         self.vtor_base = self.security.vector_base();
         self.regions = Regions::new(options.tcm_axi_shared());
         self.rcc.reset(cause);
@@ -158,6 +180,8 @@ impl Stm32h735 {
             self.dbgmcu.reset();
         }
         self.fmc.reset();
+        self.octospi.iter_mut().for_each(Octospi::reset);
+        self.otfdec.iter_mut().for_each(Otfdec::reset);
         self.stall = 0;
         self.request = None;
         self.epoch = self.epoch.wrapping_add(1);
@@ -286,8 +310,13 @@ impl Stm32h735 {
 
     pub(crate) fn caller(&self, access: &Access) -> Caller {
         let options = self.flash.options();
-        let requester =
-            if self.security.is_secure_code(options, access) { Requester::Secure } else { Requester::Other };
+        let requester = if self.security.is_system_code(access) {
+            Requester::Rss
+        } else if self.security.is_secure_code(options, access) {
+            Requester::Secure
+        } else {
+            Requester::Other
+        };
         Caller {
             requester,
             secure_open: access.master == Master::Cpu && self.security.is_secure_area_open(),
@@ -317,6 +346,7 @@ impl Stm32h735 {
                 self.memory.fill(offset, place.size().bytes() as usize, 0);
             }
             self.rtc.erase_backup();
+            self.otfdec.iter_mut().for_each(Otfdec::erase_keys);
         }
     }
 
@@ -348,6 +378,12 @@ impl Stm32h735 {
             self.event = self.event.min(usart.next_event());
             set(instance.line, usart.raised());
         }
+        for ((octospi, otfdec), (line, other)) in
+            self.octospi.iter().zip(&self.otfdec).zip(OCTOSPI_LINES.into_iter().zip(OTFDEC_LINES))
+        {
+            set(line, octospi.raised());
+            set(other, otfdec.raised());
+        }
         for (line, raised) in self.exti.lines() {
             set(line, raised);
         }
@@ -376,6 +412,9 @@ impl Stm32h735 {
         self.rtc.hash(hasher);
         self.dbgmcu.hash(hasher);
         self.fmc.hash(hasher);
+        self.octospi.hash(hasher);
+        self.otfdec.hash(hasher);
+        self.external.hash(hasher);
         self.time.hash(hasher);
         self.stall.hash(hasher);
         self.irq.hash(hasher);

@@ -6,7 +6,7 @@ use ironroot_codes::{Code, vdev};
 use ironroot_cpu::bus::{Access, Bus, Kind, Master, Size};
 
 use crate::chip::Stm32h735;
-use crate::flash::options::ReadProtection;
+use crate::flash::options::{ReadProtection, covers};
 use crate::rules::{Flag, Verdict};
 use crate::security::Mode;
 
@@ -71,6 +71,15 @@ impl Stm32h735 {
             return Err(DebugRefusal::Closed);
         }
         Ok(())
+    }
+
+    /// Whether a debug event may stop the core before the instruction at `pc`: not while the port is closed, and never in
+    /// code that may be executed but not read (h73x-flash.md 9). Single steps through it would give it away.
+    pub fn debug_event_allowed(&self, pc: u32) -> bool {
+        let read = self.verdict(pc, Master::Debugger, Kind::Read);
+        // Under an intrusion reading execute-only code is an error and no longer zero: it stays hidden all the same.
+        let hidden = matches!(read, Some(Verdict::ReadZero(_))) || covers(self.options().pcrop(), pc);
+        self.debug_state().is_ok() && !hidden
     }
 
     /// A debugger connects. At RDP level 1 this is an intrusion, from now on and until power-off; also when level 1 is set

@@ -3,7 +3,7 @@
 use ironroot_layout::Region as Place;
 use ironroot_layout::stm32h735 as layout;
 
-use crate::peripherals::rcc::{AHB4ENR, APB1LENR, APB2ENR, APB4ENR};
+use crate::peripherals::rcc::{AHB3ENR, AHB4ENR, APB1LENR, APB2ENR, APB4ENR};
 
 /// A memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -158,6 +158,10 @@ pub enum Target {
     Dbgmcu,
     /// FMC.
     Fmc,
+    /// OCTOSPI by number of its window.
+    Octospi(u8),
+    /// OTFDEC by number of its window.
+    Otfdec(u8),
     /// Known by name, not modelled.
     Unmodelled,
 }
@@ -187,6 +191,10 @@ const fn block(base: u32, size: u32, name: &'static str, target: Target) -> Bloc
 
 const fn clocked(base: u32, name: &'static str, target: Target, register: u16, bit: u8) -> Block {
     Block { base, size: 0x400, name, target, clock: Some((register, bit)) }
+}
+
+const fn large(base: u32, name: &'static str, target: Target, register: u16, bit: u8) -> Block {
+    Block { base, size: 0x1000, name, target, clock: Some((register, bit)) }
 }
 
 /// All register blocks of the part, by base address (regs-h735, "Complete base-address list").
@@ -229,14 +237,15 @@ pub const BLOCKS: &[Block] = &[
     block(0x5200_0000, 0x1000, "MDMA", Target::Unmodelled), block(0x5200_1000, 0x1000, "DMA2D", Target::Unmodelled),
     block(0x5200_2000, 0x1000, "FLASH", Target::Flash),
     block(0x5200_4000, 0x1000, "FMC", Target::Fmc),
-    block(0x5200_5000, 0x1000, "OCTOSPI1", Target::Unmodelled),
+    large(0x5200_5000, "OCTOSPI1", Target::Octospi(0), AHB3ENR, 14),
     block(0x5200_6000, 0x1000, "DLYB_OCTOSPI1", Target::Unmodelled),
     block(0x5200_7000, 0x1000, "SDMMC1", Target::Unmodelled),
     block(0x5200_8000, 0x1000, "DLYB_SDMMC1", Target::Unmodelled),
     block(0x5200_9000, 0x400, "RAMECC1", Target::Unmodelled),
-    block(0x5200_A000, 0x1000, "OCTOSPI2", Target::Unmodelled),
+    large(0x5200_A000, "OCTOSPI2", Target::Octospi(1), AHB3ENR, 19),
     unmodelled(0x5200_B000, "DLYB_OCTOSPI2"), unmodelled(0x5200_B400, "OCTOSPIM"),
-    unmodelled(0x5200_B800, "OTFDEC1"), unmodelled(0x5200_BC00, "OTFDEC2"),
+    clocked(0x5200_B800, "OTFDEC1", Target::Otfdec(0), AHB3ENR, 22),
+    clocked(0x5200_BC00, "OTFDEC2", Target::Otfdec(1), AHB3ENR, 23),
     block(0x5800_0000, 0x400, "EXTI", Target::Exti),
     clocked(0x5800_0400, "SYSCFG", Target::Syscfg, APB4ENR, 1),
     clocked(0x5800_0C00, "LPUART1", Target::Usart(10), APB4ENR, 3),

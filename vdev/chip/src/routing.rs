@@ -4,6 +4,8 @@ use ironroot_cpu::bus::{Access, BusFault, Size};
 
 use crate::chip::Stm32h735;
 use crate::map::{Block, Target};
+use crate::peripherals::octospi::Effect;
+use crate::peripherals::otfdec;
 use crate::peripherals::rcc::RSTR_TO_ENR;
 use crate::peripherals::registers::Written;
 use crate::peripherals::usart;
@@ -26,7 +28,7 @@ impl Lanes {
 
 impl Stm32h735 {
     /// True if the block answers: its clock is on and its reset is released.
-    fn is_alive(&self, block: &Block) -> bool {
+    pub(crate) fn is_alive(&self, block: &Block) -> bool {
         block
             .clock
             .is_none_or(|(enable, bit)| self.rcc.bit(enable, bit) && !self.rcc.bit(enable - RSTR_TO_ENR, bit))
@@ -93,6 +95,10 @@ impl Stm32h735 {
             }
             Target::Dbgmcu => self.dbgmcu.read(offset),
             Target::Fmc => self.fmc.read(offset),
+            Target::Octospi(number) => {
+                self.octospi.get(usize::from(number)).and_then(|unit| unit.read(offset))
+            }
+            Target::Otfdec(number) => self.otfdec.get(usize::from(number)).and_then(|unit| unit.read(offset)),
             Target::Unmodelled => None,
         })
     }
@@ -187,6 +193,19 @@ impl Stm32h735 {
             }
             Target::Dbgmcu => self.dbgmcu.write(offset, written),
             Target::Fmc => self.fmc.write(offset, written),
+            Target::Octospi(number) => {
+                let unit = self.octospi.get_mut(usize::from(number));
+                // A command to the memory chip is stored and not carried out, which is worth the same warning.
+                unit.map_or(Effect::Unknown, |unit| unit.write(offset, written)) == Effect::Stored
+            }
+            Target::Otfdec(number) => {
+                let from_rss = self.security.is_system_code(access);
+                if offset == otfdec::CR && !from_rss {
+                    self.warn(address, access, Some(block), Reason::NotFromRss);
+                }
+                let unit = self.otfdec.get_mut(usize::from(number));
+                unit.is_some_and(|unit| unit.write(offset, written, from_rss))
+            }
             Target::Unmodelled => false,
         })
     }
@@ -211,6 +230,16 @@ impl Stm32h735 {
                     }
                 }
                 Target::Syscfg => self.syscfg.reset(),
+                Target::Octospi(number) => {
+                    if let Some(unit) = self.octospi.get_mut(usize::from(number)) {
+                        unit.reset();
+                    }
+                }
+                Target::Otfdec(number) => {
+                    if let Some(unit) = self.otfdec.get_mut(usize::from(number)) {
+                        unit.reset();
+                    }
+                }
                 _ => {}
             }
         }

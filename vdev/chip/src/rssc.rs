@@ -25,3 +25,7 @@ pub const HANDOVER: u32 = FIRST + layout::HANDOVER;
 pub const EXIT: u32 = FIRST + layout::EXIT;
 /// Opens debug.
 pub const DEBUG: u32 = FIRST + layout::DEBUG;
+/// Check value of the request block.
+pub const REQUEST: u32 = FIRST + layout::REQUEST;
+/// How the last service ended.
+pub const STATUS: u32 = FIRST + layout::STATUS;

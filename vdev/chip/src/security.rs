@@ -33,6 +33,16 @@ pub struct Security {
     debug_open: bool,
     debugger_seen: bool,
     foreign_boot: bool,
+    latches: Latches,
+}
+
+/// What the RSS controller keeps over a system reset, for RSS and its library alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Latches {
+    /// Check value of the request block.
+    pub request: u32,
+    /// How the last service ended.
+    pub status: u32,
 }
 
 fn inside(region: Region, address: u32) -> bool {
@@ -67,7 +77,19 @@ impl Security {
             debug_open: false,
             debugger_seen,
             foreign_boot: !secure && !inside(FLASH, vector_base),
+            latches: Latches::default(),
         }
+    }
+
+    /// The same with the latches of before: a system reset keeps them.
+    #[must_use]
+    pub fn keeping(self, latches: Latches) -> Self {
+        Security { latches, ..self }
+    }
+
+    /// What the RSS controller keeps over a system reset.
+    pub fn latches(&self) -> Latches {
+        self.latches
     }
 
     /// Mode since the last reset.
@@ -186,11 +208,16 @@ impl Security {
 
     /// Reads the RSS controller.
     pub fn read_rssc(&self, offset: u32, access: &Access) -> u32 {
-        if offset != rssc::BOOTR || !self.is_system_code(access) {
+        if !self.is_system_code(access) {
             return 0;
         }
         let bit = |condition, bit| if condition { bit } else { 0 };
-        bit(self.boot0, rssc::BOOTR_BOOT0) | bit(self.power_on, rssc::BOOTR_POWER_ON)
+        match offset {
+            rssc::BOOTR => bit(self.boot0, rssc::BOOTR_BOOT0) | bit(self.power_on, rssc::BOOTR_POWER_ON),
+            rssc::REQUEST => self.latches.request,
+            rssc::STATUS => self.latches.status,
+            _ => 0,
+        }
     }
 
     /// Writes the RSS controller. True if rights changed (or will, with the next fetch elsewhere).
@@ -200,6 +227,8 @@ impl Security {
         }
         match (offset, value) {
             (rssc::HANDOVER, rssc::HANDOVER_KEY) => self.handing_over = self.rss_open,
+            (rssc::REQUEST, tag) => self.latches.request = tag,
+            (rssc::STATUS, status) => self.latches.status = status,
             (rssc::EXIT, rssc::EXIT_KEY) => {
                 self.secure_open = false;
                 self.leaving = self.library_open;

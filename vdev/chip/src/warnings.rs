@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use ironroot_codes::vdev;
 use ironroot_cpu::bus::{Access, Kind};
 
 /// Why.
@@ -14,6 +15,8 @@ pub enum Reason {
     NotClocked,
     /// The RSS controller answers only to RSS.
     NotFromRss,
+    /// An OTFDEC region is in the enhanced mode, whose cipher ST does not publish: nothing is decrypted.
+    EnhancedCipher,
 }
 
 /// One warning.
@@ -33,6 +36,17 @@ pub struct Warning {
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.reason == Reason::EnhancedCipher {
+            return write!(
+                f,
+                "{}: a region of {} is in mode 3 (register 0x{:08X}), whose cipher is not public: \
+                 what is fetched there is not decrypted, by the instruction at 0x{:08X}",
+                vdev::ENHANCED_CIPHER,
+                self.block.unwrap_or("OTFDEC"),
+                self.address,
+                self.pc
+            );
+        }
         let access = if self.write { "write to" } else { "read of" };
         let reason = match self.reason {
             Reason::NotModelled => "which is not modelled (reads 0, writes are ignored)",
@@ -40,6 +54,7 @@ impl fmt::Display for Warning {
             Reason::NotFromRss => {
                 "which answers only to code inside the open RSS (reads 0, writes are ignored)"
             }
+            Reason::EnhancedCipher => "whose cipher is not public",
         };
         let block = self.block.unwrap_or("an unknown block");
         write!(

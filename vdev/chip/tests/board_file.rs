@@ -36,10 +36,10 @@ fn a_foreign_file_is_unreadable() {
 #[test]
 fn a_newer_version_is_named() {
     let mut bytes = board().to_bytes();
-    bytes[8] = 2;
+    bytes[8] = 3;
     let error = Board::from_bytes(&bytes).unwrap_err();
     assert_eq!(error.code(), input::BOARD_VERSION);
-    assert!(matches!(error, BoardError::Version(2)));
+    assert!(matches!(error, BoardError::Version(3)));
 }
 
 #[test]

@@ -135,6 +135,12 @@ pub trait Bus: Clone + Send + 'static {
     /// Where the core takes its vector table from at reset (VTOR's reset value).
     fn reset_vector_base(&self) -> u32;
 
+    /// Whether a debugger may stop the core before the instruction at `pc`. Where the chip says no, debug events are ignored
+    /// and a halt request waits.
+    fn debug_halt_allowed(&self, _pc: u32) -> bool {
+        true
+    }
+
     /// Which core this chip has, and how it is configured.
     fn core_config(&self) -> crate::scs::CoreConfig;
     /// Text that the core itself produced (ITM stimulus ports, semihosting).

@@ -18,6 +18,7 @@ pub struct Dwt {
     comp: [u32; COMPARATORS],
     mask: [u32; COMPARATORS],
     function: [u32; COMPARATORS],
+    matched: [bool; COMPARATORS],
 }
 
 impl Dwt {
@@ -34,7 +35,7 @@ impl Dwt {
         self.counted_from = self.counted_from.wrapping_add(cycles);
     }
 
-    pub(crate) fn read(&self, address: u32, now: u64) -> u32 {
+    pub(crate) fn read(&mut self, address: u32, now: u64) -> u32 {
         let n = ((address.wrapping_sub(0xE000_1020) / 16) as usize) % COMPARATORS;
         match address {
             0xE000_1000 => ((COMPARATORS as u32) << 28) | self.ctrl,
@@ -42,7 +43,8 @@ impl Dwt {
             0xE000_1020..=0xE000_105C => match address & 0xF {
                 0x0 => self.comp[n],
                 0x4 => self.mask[n],
-                0x8 => self.function[n],
+                // MATCHED is cleared by the read.
+                0x8 => self.function[n] | u32::from(std::mem::take(&mut self.matched[n])) << 24,
                 _ => 0,
             },
             _ => 0,
@@ -69,6 +71,17 @@ impl Dwt {
                 _ => {}
             },
             _ => {}
+        }
+    }
+
+    /// Notes which comparators an access at `address` matched.
+    pub(crate) fn note_match(&mut self, address: u32) {
+        for n in 0..COMPARATORS {
+            let length = 1u32 << self.mask[n].min(31);
+            // An access that begins before the range reaches into it with at most four bytes.
+            let (start, end) = ((self.comp[n] & !(length - 1)) & !3, u64::from(self.comp[n]) + u64::from(length));
+            self.matched[n] |=
+                matches!(self.function[n] & 0xF, 5..=7) && address >= start && u64::from(address) < end;
         }
     }
 

@@ -81,10 +81,14 @@ impl<B: Bus> Core<B> {
         }
         if !self.pend_synchronous(exception) {
             self.enter_lockup();
+            self.stop_at(return_address);
             return;
         }
         if let Some(taken) = self.scs.nvic.candidate() {
             self.enter_exception(taken, return_address);
+            if self.scs.halting.enabled() {
+                self.catch_vector(fault, taken, return_address);
+            }
         }
     }
 
@@ -145,6 +149,7 @@ impl<B: Bus> Core<B> {
         if !self.lockup {
             self.take_vector(exception, exc_return);
         }
+        self.stop_at(return_address);
     }
 
     /// ExceptionTaken (B1.5.6): mode, masks, vector.
@@ -218,7 +223,7 @@ impl<B: Bus> Core<B> {
         let sp = self.r[13];
         let padded = align && sp & 4 != 0;
         let frame = sp.wrapping_sub(size) & if align { !4 } else { !0 };
-        let origin = Origin { pc: return_address, now: self.cycles, privileged: self.privileged() };
+        let origin = Origin { pc: 0, now: self.cycles, privileged: self.privileged() };
         let words = [
             self.r[0],
             self.r[1],
@@ -358,11 +363,13 @@ impl<B: Bus> Core<B> {
         };
         let was_active = self.scs.nvic.active.has(returning);
         self.scs.nvic.active.put(returning, false);
-        if returning != number::NMI {
-            self.faultmask = false;
+        if returning != number::NMI && std::mem::take(&mut self.faultmask) {
+            // FAULTMASK may have lifted the MPU: translations made meanwhile must not outlive it.
+            self.tlb.flush();
         }
         if !valid || !was_active {
             self.refuse_return(exc_return);
+            self.stop_at(exc_return);
             return Flow::BranchSync;
         }
         // Tail-chaining: what is pending and would preempt the code returned to is entered with the frame left in place.
@@ -370,10 +377,20 @@ impl<B: Bus> Core<B> {
         self.scs.nvic.update_lines(&lines);
         if let Some(next) = self.preempting() {
             self.take_vector(next, exc_return);
+            self.stop_at(exc_return);
             return Flow::BranchSync;
         }
         self.pop_frame(exc_return, to_handler);
+        self.stop_at(exc_return);
         Flow::BranchSync
+    }
+
+    /// In lockup the PC says where it came from: the instruction that faulted, or the EXC_RETURN that failed. Inside a block
+    /// it would be the block's address, which depends on how the code was cut.
+    fn stop_at(&mut self, address: u32) {
+        if self.lockup {
+            self.r[15] = address & !1;
+        }
     }
 
     /// An illegal return: UsageFault INVPC, taken without a new frame.
@@ -394,7 +411,8 @@ impl<B: Bus> Core<B> {
         let with_fp = exc_return & 0x10 == 0;
         // Unstacking uses the rights of the code returned to (B1.5.8): Thread mode may be unprivileged.
         let privileged = to_handler || self.control & 1 == 0;
-        let origin = Origin { pc: self.r[15], now: self.cycles, privileged };
+        // Made by the hardware, not by an instruction: no chip may grant it what only some code is granted.
+        let origin = Origin { pc: 0, now: self.cycles, privileged };
         let mut words = [0u32; 8];
         let mut ok = true;
         // Translations are those of the handler: good for the frame only if the code returned to has the same rights.

@@ -11,11 +11,15 @@ use crate::bus::{Bus, Request};
 use crate::core::{Core, Fault, Flags, FpRegs, Sleep};
 use crate::debug::{WatchHit, Watchpoint};
 use crate::decode;
+use crate::halting::{demcr, dfsr};
 use crate::memory::Memory;
 use crate::op::{Args, Flow, Op};
 use crate::scs::Scs;
 use crate::tlb::{PAGE_MASK, PAGE_SIZE, Tlb};
 use crate::translate::translate;
+
+/// SCR.SEVONPEND (B3.2.7).
+const SEVONPEND: u32 = 0x10;
 
 /// Why a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +42,8 @@ pub enum Stop {
     /// The core sleeps and nothing inside the chip wakes it (nothing is due, or 100,000 events in a row did not); only input
     /// from outside can.
     Idle,
+    /// The core is in Debug state: a debugger on the chip's debug port holds it ([`crate::halting`]).
+    Halted,
     /// The chip asks for the host, with a reason of its own.
     Chip(u32),
     /// The hook asked for it.
@@ -85,7 +91,9 @@ pub struct Machine<B: Bus> {
     /// The state.
     pub core: Core<B>,
     pub(crate) blocks: Blocks<B>,
+    /// All addresses at which something may stop: the host's breakpoints and those of the FPB.
     breakpoints: BTreeSet<u32>,
+    host_breakpoints: BTreeSet<u32>,
     /// Resume over the breakpoint at this address.
     pub(crate) stepping_off: Option<u32>,
     /// Resets so far.
@@ -129,6 +137,7 @@ impl<B: Bus> Machine<B> {
             core,
             blocks: Blocks::new(),
             breakpoints: BTreeSet::new(),
+            host_breakpoints: BTreeSet::new(),
             stepping_off: None,
             resets: 0,
         };
@@ -146,9 +155,16 @@ impl<B: Bus> Machine<B> {
     /// Reset of the core alone: registers, system control space, then SP and PC from the vector table.
     pub fn reset_core(&mut self) {
         let core = &mut self.core;
-        let watch = std::mem::take(&mut core.scs.watch);
-        core.scs = Scs::new(core.bus.core_config(), core.bus.reset_vector_base());
-        core.scs.watch = watch;
+        // Debug logic is reset by power-on only (C1.6, TRM 2.3.2): breakpoints and vector catches are there for the first
+        // instruction.
+        let fresh = Scs::new(core.bus.core_config(), core.bus.reset_vector_base());
+        let old = std::mem::replace(&mut core.scs, fresh);
+        (core.scs.watch, core.scs.dwt, core.scs.fpb) = (old.watch, old.dwt, old.fpb);
+        (core.scs.halting, core.scs.dfsr) = (old.halting, old.dfsr);
+        core.scs.demcr = old.demcr & demcr::SURVIVES_RESET;
+        if core.scs.halting.after_reset(core.scs.demcr) {
+            core.scs.dfsr |= dfsr::VCATCH;
+        }
         core.r = [0; 16];
         core.r[14] = u32::MAX;
         core.flags = Flags::CLEAR;
@@ -193,6 +209,7 @@ impl<B: Bus> Machine<B> {
                     return stop;
                 }
                 next_event = self.core.bus.next_event().min(self.core.scs.systick.next_event());
+                next_event = next_event.min(self.core.next_halt_check());
             }
             if self.core.instructions >= end {
                 return Stop::Limit;
@@ -200,7 +217,7 @@ impl<B: Bus> Machine<B> {
             let budget =
                 (end - self.core.instructions).min(next_event.saturating_sub(self.core.cycles)).max(1);
             if let Some(stop) = self.run_block(budget, hook) {
-                return stop;
+                return self.stopped(stop);
             }
         }
     }
@@ -233,8 +250,21 @@ impl<B: Bus> Machine<B> {
                 return Some(Stop::Chip(reason));
             }
             if let Some(hit) = core.scs.watch.take_hit() {
+                if hit.host || !core.scs.halting.enabled() {
+                    core.sync = true;
+                    return Some(Stop::Watchpoint(hit));
+                }
+                if core.debug_event(core.r[15], dfsr::DWTTRAP) {
+                    core.scs.dwt.note_match(hit.address);
+                }
+            }
+            if self.core.scs.fpb.take_changed() {
+                self.renew_breakpoints();
+            }
+            let core = &mut self.core;
+            if core.enter_debug_state() {
                 core.sync = true;
-                return Some(Stop::Watchpoint(hit));
+                return Some(Stop::Halted);
             }
             if core.lockup {
                 core.sync = true;
@@ -242,9 +272,17 @@ impl<B: Bus> Machine<B> {
             }
             let lines = *core.bus.irq_lines();
             core.scs.nvic.update_lines(&lines);
+            if core.scs.scr & SEVONPEND != 0 && core.scs.nvic.newly_pending() {
+                core.event = true;
+            }
             if core.sleep != Sleep::Awake && !self.wake_up() {
                 let core = &mut self.core;
-                let event = core.bus.next_event().min(core.scs.systick.next_event());
+                // A tick that is pending already and did not wake the core will not when it comes again.
+                let tick = match core.scs.nvic.pending.has(crate::nvic::number::SYS_TICK) {
+                    true => u64::MAX,
+                    false => core.scs.systick.next_event(),
+                };
+                let event = core.bus.next_event().min(tick);
                 slept_through += 1;
                 if event == u64::MAX || slept_through > MOST_EVENTS_ASLEEP {
                     core.sync = true;
@@ -254,7 +292,7 @@ impl<B: Bus> Machine<B> {
                 continue;
             }
             let core = &mut self.core;
-            if let Some(exception) = core.preempting() {
+            if let Some(exception) = core.preempting().filter(|taken| !core.scs.halting.masks(*taken)) {
                 let at = core.r[15];
                 core.enter_exception(exception, at);
                 if H::ACTIVE {
@@ -293,8 +331,10 @@ impl<B: Bus> Machine<B> {
     fn run_block<H: Hook<B>>(&mut self, budget: u64, hook: &mut H) -> Option<Stop> {
         let pc = self.core.r[15];
         let it = self.core.it;
-        if !self.breakpoints.is_empty() && self.at_breakpoint(pc) {
-            return Some(Stop::Breakpoint(pc));
+        if !self.breakpoints.is_empty()
+            && let Some(stop) = self.at_breakpoint(pc)
+        {
+            return Some(stop);
         }
         if !self.core.thumb {
             self.fault_at(Fault::InvalidState, pc, it, hook);
@@ -345,15 +385,15 @@ impl<B: Bus> Machine<B> {
         }
     }
 
-    fn at_breakpoint(&mut self, pc: u32) -> bool {
-        if self.stepping_off.take() == Some(pc) {
-            return false;
-        }
-        if self.breakpoints.contains(&pc) {
+    fn at_breakpoint(&mut self, pc: u32) -> Option<Stop> {
+        if self.stepping_off.take() != Some(pc) && self.host_breakpoints.contains(&pc) {
             self.stepping_off = Some(pc);
-            return true;
+            return Some(Stop::Breakpoint(pc));
         }
-        false
+        // A debugger on the chip's port steps off its own breakpoints by taking them out, as on silicon.
+        let comparator = self.core.scs.fpb.breakpoints().any(|address| address == pc);
+        (comparator && self.core.debug_event(pc, dfsr::BKPT) && self.core.enter_debug_state())
+            .then_some(Stop::Halted)
     }
 
     /// Takes a fault of the fetch at `pc`. It counts as one instruction: a program that only faults still makes progress.
@@ -446,7 +486,14 @@ impl<B: Bus> Machine<B> {
 
     /// Breakpoints of the host.
     pub fn set_breakpoints(&mut self, addresses: impl IntoIterator<Item = u32>) {
-        self.breakpoints = addresses.into_iter().map(|a| a & !1).collect();
+        self.host_breakpoints = addresses.into_iter().map(|a| a & !1).collect();
+        self.renew_breakpoints();
+    }
+
+    /// Blocks end before a breakpoint, so they are made again when one comes or goes.
+    pub(crate) fn renew_breakpoints(&mut self) {
+        self.breakpoints = self.host_breakpoints.clone();
+        self.breakpoints.extend(self.core.scs.fpb.breakpoints());
         self.blocks.clear();
     }
 
@@ -465,7 +512,8 @@ impl<B: Bus> Machine<B> {
     /// After the host changed anything by hand (registers, memory, input to the chip): look at everything again. What the
     /// chip had to wait for meanwhile (a flash operation) is the core's time too.
     pub fn poke(&mut self) {
-        self.core.cycles += self.core.bus.take_stall();
+        let waited = self.core.bus.take_stall();
+        self.core.pass_halted(waited);
         self.core.sync = true;
         self.core.tlb.flush();
         self.drop_written_code();

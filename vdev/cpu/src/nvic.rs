@@ -97,6 +97,8 @@ pub struct Nvic {
     pub pending: Set,
     /// Taken and not returned from (also when preempted).
     pub active: Set,
+    /// What was pending when [`Nvic::newly_pending`] looked last.
+    seen_pending: Set,
     enabled: Set,
     priority: [u8; 256],
     lines: IrqLines,
@@ -117,6 +119,7 @@ impl Nvic {
         Nvic {
             pending: Set::default(),
             active: Set::default(),
+            seen_pending: Set::default(),
             enabled,
             priority: [0; 256],
             lines: [0; 8],
@@ -173,6 +176,13 @@ impl Nvic {
             }
         });
         best.map(|(number, _)| number)
+    }
+
+    /// Whether an exception, enabled or not, became pending since the last look (SCR.SEVONPEND makes that an event).
+    pub fn newly_pending(&mut self) -> bool {
+        let new = self.pending.0.iter().zip(&self.seen_pending.0).any(|(now, seen)| now & !seen != 0);
+        self.seen_pending = self.pending;
+        new
     }
 
     /// Interrupt lines as they are now: a high line pends its interrupt unless that one is active; a rising edge always.

@@ -5,6 +5,7 @@ use crate::access::Origin;
 use crate::bus::{Bus, Size};
 use crate::core::Core;
 use crate::debug::{Dwt, Itm, Watch};
+use crate::halting::{Fpb, Halting};
 use crate::mpu::Mpu;
 use crate::nvic::{Nvic, number};
 use crate::systick::SysTick;
@@ -67,6 +68,10 @@ pub mod fpccr {
     pub const ASPEN: u32 = 1 << 31;
 }
 
+/// Registers that answer a debugger in another way than a program.
+const DHCSR: u32 = 0xE000_EDF0;
+const DCRSR: u32 = 0xE000_EDF4;
+
 const CCR_NONBASETHRDENA: u32 = 1;
 const CCR_USERSETMPEND: u32 = 2;
 const CCR_UNALIGN_TRP: u32 = 8;
@@ -117,6 +122,10 @@ pub struct Scs {
     pub itm: Itm,
     /// Watchpoints of the host's debugger and of the DWT.
     pub watch: Watch,
+    /// Halting debug.
+    pub halting: Halting,
+    /// Breakpoint unit.
+    pub fpb: Fpb,
     /// VTOR.
     pub vtor: u32,
     /// SCR.
@@ -143,8 +152,7 @@ pub struct Scs {
     pub fpdscr: u32,
     csselr: u32,
     actlr: u32,
-    demcr: u32,
-    dhcsr: u32,
+    pub(crate) demcr: u32,
     /// ITCMCR, DTCMCR, AHBPCR, CACR, –, AHBSCR, ABFSR: plain storage.
     implementation: [u32; 8],
     /// AIRCR.SYSRESETREQ was written.
@@ -162,6 +170,8 @@ impl Scs {
             dwt: Dwt::default(),
             itm: Itm::default(),
             watch: Watch::default(),
+            halting: Halting::default(),
+            fpb: Fpb::default(),
             vtor,
             scr: 0,
             ccr: CCR_RESET,
@@ -177,7 +187,6 @@ impl Scs {
             csselr: 0,
             actlr: 0,
             demcr: 0,
-            dhcsr: 0,
             // ITCM and DTCM enabled, as the STM32H7 leaves reset.
             implementation: [0x41, 0x49, 0, 0, 0, 0x799, 0, 0],
             reset_requested: false,
@@ -189,9 +198,8 @@ impl Scs {
         use std::hash::Hash;
         (&self.nvic, &self.mpu, &self.systick, &self.dwt, &self.itm).hash(hasher);
         (self.vtor, self.scr, self.ccr, self.cfsr, self.hfsr, self.dfsr, self.mmfar, self.bfar).hash(hasher);
-        (self.cpacr, self.fpccr, self.fpcar, self.fpdscr, self.csselr, self.actlr, self.demcr, self.dhcsr)
-            .hash(hasher);
-        (self.implementation, self.reset_requested).hash(hasher);
+        (self.cpacr, self.fpccr, self.fpcar, self.fpdscr, self.csselr, self.actlr, self.demcr).hash(hasher);
+        (self.implementation, self.reset_requested, &self.halting, &self.fpb).hash(hasher);
     }
 
     /// CCR.UNALIGN_TRP.
@@ -319,6 +327,7 @@ impl<B: Bus> Core<B> {
         Some(match address {
             0xE000_0000..=0xE000_0FFF => scs.itm.read(address),
             0xE000_1000..=0xE000_1FFF => scs.dwt.read(address, now),
+            0xE000_2000..=0xE000_2FFF => scs.fpb.read(address),
             0xE000_E004 => scs.nvic.irq_count().div_ceil(32).saturating_sub(1),
             0xE000_E008 => scs.actlr,
             0xE000_E010..=0xE000_E01C => scs.systick.read(address & 0xF, now),
@@ -348,7 +357,8 @@ impl<B: Bus> Core<B> {
             0xE000_ED84 => scs.csselr,
             0xE000_ED88 => scs.cpacr,
             0xE000_ED90..=0xE000_EDB8 => scs.mpu.read(address - 0xE000_ED90),
-            0xE000_EDF0 => scs.dhcsr,
+            0xE000_EDF0 => self.read_dhcsr(false),
+            0xE000_EDF8 => self.read_dcrdr(),
             0xE000_EDFC => scs.demcr,
             0xE000_EF34 => scs.fpccr,
             0xE000_EF38 => scs.fpcar,
@@ -370,13 +380,18 @@ impl<B: Bus> Core<B> {
                 scs.watch.set_dwt(scs.dwt.watchpoints());
                 self.tlb.flush();
             }
+            0xE000_2000..=0xE000_2FFF => scs.fpb.write(address, value),
             0xE000_E008 => scs.actlr = value,
             0xE000_E010..=0xE000_E01C => scs.systick.write(address & 0xF, value, now),
             0xE000_E100..=0xE000_E4EF => scs.nvic.write(address - 0xE000_E100, value),
             0xE000_ED04 => self.write_icsr(value),
             0xE000_ED08 => scs.vtor = value & 0xFFFF_FF80,
             0xE000_ED0C => self.write_aircr(value),
-            0xE000_ED10 => scs.scr = value & 0x16,
+            0xE000_ED10 => {
+                // SEVONPEND counts from now on: what is pending already is no event.
+                scs.nvic.newly_pending();
+                scs.scr = value & 0x16;
+            }
             0xE000_ED14 => scs.ccr = (value & CCR_WRITABLE) | (scs.ccr & !CCR_WRITABLE),
             0xE000_ED18..=0xE000_ED20 => {
                 let first = (address - 0xE000_ED18) as u16 + 4;
@@ -399,6 +414,8 @@ impl<B: Bus> Core<B> {
                 scs.mpu.write(address - 0xE000_ED90, value);
                 self.tlb.flush();
             }
+            0xE000_EDF0 => self.write_dhcsr(value, false),
+            0xE000_EDF8 => self.write_dcrdr(value),
             0xE000_EDFC => scs.demcr = value & 0x010F_07F1,
             0xE000_EF00 => {
                 let irq = value & 0x1FF;
@@ -551,17 +568,25 @@ impl<B: Bus> Core<B> {
     /// Reads the private peripheral bus as a debugger. None: not an address of it.
     pub fn debug_system_read(&mut self, address: u32, size: Size) -> Option<u32> {
         let origin = Origin { pc: 0, now: self.cycles, privileged: true };
-        if address >> 20 == 0xE00 { self.ppb_read(address, size, origin) } else { None }
+        match (address, size) {
+            (DHCSR, Size::Word) => Some(self.read_dhcsr(true)),
+            _ if address >> 20 == 0xE00 => self.ppb_read(address, size, origin),
+            _ => None,
+        }
     }
 
     /// Writes the private peripheral bus as a debugger. None: not an address of it.
     pub fn debug_system_write(&mut self, address: u32, value: u32, size: Size) -> Option<()> {
         let origin = Origin { pc: 0, now: self.cycles, privileged: true };
-        if address >> 20 == 0xE00 {
-            self.sync = true;
-            self.ppb_write(address, value, size, origin)
-        } else {
-            None
+        if address >> 20 != 0xE00 {
+            return None;
         }
+        self.sync = true;
+        match (address, size) {
+            (DHCSR, Size::Word) => self.write_dhcsr(value, true),
+            (DCRSR, Size::Word) => self.write_dcrsr(value),
+            _ => return self.ppb_write(address, value, size, origin),
+        }
+        Some(())
     }
 }

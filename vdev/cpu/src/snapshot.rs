@@ -30,6 +30,7 @@ impl<B: Bus> Machine<B> {
     pub fn restore(&mut self, snapshot: &Snapshot<B>) {
         let mut memory = std::mem::take(self.core.bus.memory_mut());
         memory.restore(&snapshot.memory);
+        let breakpoints_differ = self.core.scs.fpb != snapshot.core.scs.fpb;
         self.core.clone_from(&snapshot.core);
         *self.core.bus.memory_mut() = memory;
         self.core.tlb.flush();
@@ -37,6 +38,9 @@ impl<B: Bus> Machine<B> {
         self.resets = snapshot.resets;
         self.stepping_off = None;
         self.drop_written_code();
+        if breakpoints_differ {
+            self.renew_breakpoints();
+        }
     }
 
     /// A hash of everything that decides how the machine goes on.

@@ -3,6 +3,8 @@
 //!
 //! The gate and all rules apply: what a probe cannot do to a chip, this cannot do to the model.
 
+mod removal;
+
 use std::fmt;
 
 use ironroot_chip::flash::change::BrokenRule;

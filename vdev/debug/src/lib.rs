@@ -10,5 +10,6 @@ pub mod gdb;
 mod h735;
 pub mod port;
 pub mod profile;
+pub mod swj;
 pub mod symbols;
 pub mod trace;

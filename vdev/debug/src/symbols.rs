@@ -50,9 +50,16 @@ impl Symbols {
         (address < function.end || function.end == function.start).then_some(function)
     }
 
-    /// First address of the function that holds `address`.
-    pub fn function_start(&self, address: u32) -> Option<u32> {
-        self.find(address).map(|f| f.start)
+    /// First address of the function that holds `address`, and the one behind its last.
+    pub fn bounds(&self, address: u32) -> Option<(u32, u32)> {
+        let function = self.find(address)?;
+        let end = if function.end > function.start { function.end } else { self.next_start(function.start) };
+        Some((function.start, end))
+    }
+
+    fn next_start(&self, start: u32) -> u32 {
+        let after = self.functions.partition_point(|f| f.start <= start);
+        self.functions.get(after).map_or(u32::MAX, |f| f.start)
     }
 
     /// Name of the function that holds `address`.
@@ -88,6 +95,8 @@ mod tests {
         assert_eq!(symbols.describe(0x118), "0x00000118");
         assert_eq!(symbols.describe(0x200), "p:b+0xe0");
         assert_eq!(symbols.address_of("b"), Some(0x120));
+        assert_eq!((symbols.bounds(0x104), symbols.bounds(0x118)), (Some((0x100, 0x110)), None));
+        assert_eq!(symbols.bounds(0x130), Some((0x120, u32::MAX)));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::symbols::Symbols;
 
 /// One line of a trace.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// An instruction, before it runs.
     Instruction {
@@ -74,7 +74,7 @@ impl std::fmt::Display for Event {
 /// What to trace.
 #[derive(Clone, Debug)]
 pub struct Filter {
-    /// Only instructions with an address in this range.
+    /// Only instructions and handlers with an address in this range.
     pub range: std::ops::Range<u64>,
     /// Data accesses too.
     pub accesses: bool,
@@ -152,7 +152,10 @@ impl<B: Bus, W: Write> Hook<B> for Tracer<'_, W> {
     }
 
     fn exception(&mut self, core: &Core<B>, exception: u16) {
-        self.emit(&Event::Exception { count: core.instructions, number: exception, pc: core.r[15] });
+        let pc = core.r[15];
+        if self.filter.range.contains(&u64::from(pc)) {
+            self.emit(&Event::Exception { count: core.instructions, number: exception, pc });
+        }
     }
 }
 

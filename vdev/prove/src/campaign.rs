@@ -1,7 +1,7 @@
 //! All campaigns as one table, for the program and the tests.
 
 use crate::report::{Config, Error, Report};
-use crate::{batches, consistency, decoder, fuzz, lockstep, system};
+use crate::{batches, consistency, decoder, fuzz, gdb_fuzz, lockstep, system};
 
 /// 32-bit encodings sampled for the decoder: full, modest.
 const SAMPLES: (usize, usize) = (3_000_000, 200_000);
@@ -56,6 +56,11 @@ pub const CAMPAIGNS: &[Campaign] = &[
         name: "fuzz",
         about: "random code, vectors and registers: no panic, progress, bounded memory",
         run: |config, sink| fuzz::run(config).map(|reports| reports.into_iter().for_each(sink)),
+    },
+    Campaign {
+        name: "gdb-fuzz",
+        about: "random packets against the GDB server: no panic, progress, bounded memory",
+        run: |config, sink| gdb_fuzz::run(config).map(sink),
     },
 ];
 

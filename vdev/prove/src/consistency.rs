@@ -33,12 +33,20 @@ const MAX_BATCHES: usize = 24;
 pub fn run(config: Config) -> Result<Vec<Report>, Error> {
     let frame = Frame::new()?;
     let mut report = Report::new("step = blocks = replay");
-    for n in 0..config.pick(FULL, MODEST) {
+    let programs = config.pick(FULL, MODEST);
+    let mut outside = 0;
+    for n in 0..programs {
         let seed = config.seed.wrapping_mul(1_000_003).wrapping_add(n);
         report.cases += (POINTS * MODES.len()) as u64;
-        if let Err(difference) = frame.check(seed) {
-            report.mismatch(difference);
+        match frame.check(seed) {
+            Ok(seen) => outside += seen,
+            Err(difference) => report.mismatch(difference),
         }
+    }
+    if outside < programs as usize * POINTS / 3 {
+        report.mismatch(format!(
+            "only {outside} comparisons outside of handlers: the programs are not what they should be"
+        ));
     }
     Ok(vec![report])
 }
@@ -107,20 +115,24 @@ impl Frame {
         Machine::new(board)
     }
 
-    /// Runs the program of a seed in every way. Err: where they part.
-    pub fn check(&self, seed: u64) -> Result<(), String> {
+    /// Runs the program of a seed in every way. Err: where they part. Ok: how many comparisons found it outside of its handlers.
+    pub fn check(&self, seed: u64) -> Result<usize, String> {
         let fresh = self.machine(seed);
         let mut plain = fresh.clone();
         let mut golden = Vec::with_capacity(POINTS);
         for point in 0..POINTS {
             let stop = plain.run(STRIDE);
-            if stop != Stop::Limit {
-                return Err(format!(
-                    "program {seed}: {stop:?} before instruction {}",
-                    (point as u64 + 1) * STRIDE
-                ));
-            }
             golden.push((plain.state_hash(), plain.core.r[15]));
+            match stop {
+                Stop::Limit => {}
+                // An interrupt found SP in between being written and repaired, or a fault sent a handler on into the batches:
+                // the same end in every way.
+                Stop::Lockup | Stop::Idle => break,
+                stop => {
+                    let end = (point as u64 + 1) * STRIDE;
+                    return Err(format!("program {seed}: {stop:?} before instruction {end}"));
+                }
+            }
         }
         for &(name, mode) in MODES {
             let mut rng = Rng::new(seed ^ 0x5EED);
@@ -139,7 +151,7 @@ impl Frame {
                 }
             }
         }
-        Ok(())
+        Ok(golden.iter().filter(|&&(_, pc)| pc >= BATCHES).count())
     }
 }
 
@@ -147,14 +159,10 @@ fn advance(machine: &mut Machine<Mps2An500>, mode: Mode, rng: &mut Rng) {
     let end = machine.core.instructions + STRIDE;
     let left = |machine: &Machine<Mps2An500>| end.saturating_sub(machine.core.instructions);
     match mode {
-        Mode::Step => {
-            while left(machine) > 0 {
-                machine.step();
-            }
-        }
+        Mode::Step => while left(machine) > 0 && machine.step() == Stop::Limit {},
         Mode::Pieces => {
-            while left(machine) > 0 {
-                machine.run(left(machine).min(1 + rng.below(97) as u64));
+            while left(machine) > 0 && machine.run(left(machine).min(1 + rng.below(97) as u64)) == Stop::Limit
+            {
             }
         }
         Mode::Hooked => {

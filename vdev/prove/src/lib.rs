@@ -4,11 +4,13 @@
 //! differences of the other implementation is a mismatch.
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod batches;
 pub mod campaign;
 pub mod consistency;
 pub mod decoder;
 pub mod fuzz;
+pub mod gdb_fuzz;
 pub mod lockstep;
 pub mod programs;
 pub mod qemu;

@@ -24,6 +24,7 @@ const FILES: &[(&str, &str)] = &[
     ("returns", include_str!("system/returns.s")),
     ("float context", include_str!("system/float.s")),
     ("MPU", include_str!("system/mpu.s")),
+    ("combinations", include_str!("system/combinations.s")),
 ];
 /// Programs that must lock up. QEMU aborts at lockup: only our machine runs them.
 const LOCKUP: &str = include_str!("system/lockup.s");

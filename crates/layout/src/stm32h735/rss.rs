@@ -21,6 +21,12 @@ pub const GET_VERSION: Address = Address::new(0x1FF0_9500);
 pub const EXIT_SECURE_AREA: Address = Address::new(0x1FF0_9514);
 /// resetAndInitializeSecureAreas(count, areas).
 pub const RESET_AND_INITIALIZE_SECURE_AREAS: Address = Address::new(0x1FF0_9518);
+/// getStatus(): how the last service that reset the chip ended ([`status`]). A reserved entry of ST's table whose name is
+/// known and whose interface is not: ours.
+pub const GET_STATUS: Address = Address::new(0x1FF0_9504);
+/// resetAndRemovePcropArea(): takes the execute-only area away, with the sectors that hold it and no others. Ours: the first
+/// word behind ST's table.
+pub const RESET_AND_REMOVE_PCROP_AREA: Address = Address::new(0x1FF0_951C);
 /// The OTFD table: resetAndEncrypt(params).
 pub const OTFD_TABLE: Address = Address::new(0x1FF0_9560);
 /// Where user code enters the bootloader: initial stack pointer and entry. Reported by the community, not by ST.
@@ -32,6 +38,29 @@ pub const WINDOW: Region = Region::between(0x2000_0800, 0x2000_5000);
 pub const REQUEST_BLOCK: Region = Region::between(0x2000_0800, 0x2000_0C00);
 /// RAM of the RSS code.
 pub const RAM: Region = Region::between(0x2000_0C00, 0x2000_5000);
+
+/// RAM of the bootloader; a host can neither read nor write it. The part before it is the request block's. ST's bootloaders
+/// of this family leave the rest, from 0x2000_4100 on, to the host too.
+pub const BOOTLOADER_RAM: Region = Region::between(0x2000_0C00, 0x2000_4100);
+/// Where the bootloader reads the product id that it reports (16 bits; 0x0483 from the factory). Ours: on a chip the number
+/// is part of the ROM. A board of the virtual device may have another one, for flashers that know only its elder sister.
+pub const BOOTLOADER_PID: Region = Region::between(0x1FF1_E8F0, 0x1FF1_E8F2);
+
+/// Services that go through a reset, as the request block and [`status`] number them.
+pub mod service {
+    /// resetAndInitializeSecureAreas.
+    pub const INITIALIZE_SECURE_AREAS: u32 = 1;
+    /// resetAndRemovePcropArea.
+    pub const REMOVE_PCROP_AREA: u32 = 2;
+    /// RSS_OTFD resetAndEncrypt.
+    pub const ENCRYPT: u32 = 3;
+}
+
+/// What getStatus answers: the service in the upper half, in the lower 0 for success or the number of an IR-4xxx code. The
+/// whole is 0 when no service has run since power-on.
+pub const fn status(service: u32, code: u16) -> u32 {
+    service << 16 | code as u32
+}
 
 /// exitSecureArea: open debug access.
 pub const JTAG_ENABLE: u32 = 0x97A0_FA17;
@@ -54,5 +83,8 @@ const _: () = {
     assert!(DTCM.contains_region(WINDOW));
     assert!(WINDOW.contains_region(REQUEST_BLOCK) && WINDOW.contains_region(RAM));
     assert!(!REQUEST_BLOCK.overlaps(RAM));
+    assert!(WINDOW.contains_region(BOOTLOADER_RAM) && !REQUEST_BLOCK.overlaps(BOOTLOADER_RAM));
+    assert!(LIBRARY.contains(RESET_AND_REMOVE_PCROP_AREA) && SYSTEM_FLASH.contains_region(BOOTLOADER_PID));
+    assert!(!RSS.overlaps(BOOTLOADER_PID));
     assert!(RUNTIME_SERVICE_MAGIC == 0x4553_5352);
 };

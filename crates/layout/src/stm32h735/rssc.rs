@@ -1,6 +1,6 @@
 //! RSS control (RSSC): how the ROM talks to the protection hardware.
 //!
-//! ST does not publish how its ROM closes areas. This block is Ironroot's model of it: four registers at a free address of
+//! ST does not publish how its ROM closes areas. This block is Ironroot's model of it: six registers at a free address of
 //! the flash interface's space, honoured only for instructions that lie inside the open RSS part or RSS library (others
 //! read 0, and their writes are ignored). The virtual chip implements it; on silicon the ROM is ST's and this block does
 //! not exist.
@@ -20,6 +20,12 @@ pub const HANDOVER: u32 = 0x04;
 pub const EXIT: u32 = 0x08;
 /// Offset; write [`DEBUG_KEY`] between EXIT and the library's end: debug opens until the next reset.
 pub const DEBUG: u32 = 0x0C;
+
+/// Offset; read and write, kept over a system reset, 0 after power-on: the check value of the request block, so that RSS
+/// serves only what the library wrote, and only once. Software of any kind can write the block itself, which is RAM.
+pub const REQUEST: u32 = 0x10;
+/// Offset; read and write, kept over a system reset, 0 after power-on: how the last service ended ([`super::rss::Status`]).
+pub const STATUS: u32 = 0x14;
 
 /// BOOTR: level of the BOOT0 pin at reset.
 pub const BOOTR_BOOT0: u32 = 1 << 0;

@@ -32,18 +32,18 @@ pub fn run(_: &Doctor, report: &mut Reporter<'_>) -> Result {
         "codes": ironroot_codes::ALL.len(),
     });
     let mut text = format!("{BOLD}ironroot {}{BOLD:#}\n", env!("CARGO_PKG_VERSION"));
-    let _ = writeln!(text, "  devices     stm32h735 (virtual)");
-    let _ = writeln!(text, "  images      MCUboot; SHA-256, ECDSA P-256");
+    let _ = writeln!(text, "  devices           stm32h735 (virtual)");
+    let _ = writeln!(text, "  images            MCUboot; SHA-256, ECDSA P-256");
     for p in firmware::ALL {
         let _ = match p.elf {
             Some(elf) => writeln!(
                 text,
-                "  {:<11} {GOOD}embedded{GOOD:#}, {} bytes of ELF: {}",
+                "  {:<17} {GOOD}embedded{GOOD:#}, {} bytes of ELF: {}",
                 p.name,
                 elf.len(),
                 p.purpose
             ),
-            None => writeln!(text, "  {:<11} {BAD}missing{BAD:#}: {}", p.name, p.purpose),
+            None => writeln!(text, "  {:<17} {BAD}missing{BAD:#}: {}", p.name, p.purpose),
         };
     }
     if firmware::ALL.iter().any(|p| p.elf.is_none()) {

@@ -119,9 +119,13 @@ fn every_command_that_a_code_names_exists() {
     let mut named = 0;
     for entry in ironroot_codes::ALL {
         for text in [entry.cause, entry.consequence, entry.remedy] {
-            for command in text.split('`').skip(1).step_by(2).filter_map(|quoted| quoted.strip_prefix("ironroot ")) {
-                let words: Vec<&str> =
-                    command.split(' ').take_while(|w| w.chars().all(|c| c.is_ascii_lowercase() || c == '-')).collect();
+            for command in
+                text.split('`').skip(1).step_by(2).filter_map(|quoted| quoted.strip_prefix("ironroot "))
+            {
+                let words: Vec<&str> = command
+                    .split(' ')
+                    .take_while(|w| w.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
+                    .collect();
                 let words: Vec<&str> = words.into_iter().take_while(|w| !w.starts_with('-')).collect();
                 let run = dir.run(&format!("{} --help", words.join(" ")));
                 assert_eq!(run.exit, 0, "{} names `ironroot {command}`: {}", entry.code, run.stderr);

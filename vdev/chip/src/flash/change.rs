@@ -8,7 +8,10 @@ use super::options::{OptionBytes, ReadProtection, extent, is_valid, touches_sect
 /// Who asks for the change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requester {
-    /// Code running in the open secure area or in the open part of RSS or its library.
+    /// Code running in the open part of RSS or of its library: what the open secure area may, and the removal of an
+    /// execute-only area together with the sectors that hold it.
+    Rss,
+    /// Code running in the open secure area.
     Secure,
     /// Any other code, or the debugger.
     Other,
@@ -53,7 +56,8 @@ pub fn plan(current: &OptionBytes, wanted: &OptionBytes, requester: Requester) -
     let dmep = current.dmep() || wanted.dmep();
     let dmes = current.dmes() || wanted.dmes();
 
-    if reduces(current.pcrop(), wanted.pcrop()) && !(regression && dmep) {
+    let by_rss = removed_by_rss(current, wanted, requester);
+    if reduces(current.pcrop(), wanted.pcrop()) && !(regression && dmep) && by_rss.is_none() {
         return Err(BrokenRule::PcropReduced);
     }
     if current.dmep() && !wanted.dmep() && !regression {
@@ -77,8 +81,35 @@ pub fn plan(current: &OptionBytes, wanted: &OptionBytes, requester: Requester) -
             return Err(BrokenRule::SecureAreaForeign);
         }
     }
-    let erase = if regression { regression_sectors(current, dmep, dmes) } else { 0 };
+    let erase = match by_rss {
+        _ if regression => regression_sectors(current, dmep, dmes),
+        Some(sectors) => sectors,
+        None => 0,
+    };
     Ok(Change { options: *wanted, erase, erase_backup: regression })
+}
+
+/// The sectors that are erased when RSS takes the execute-only area away (row B7: a service, no mass erase), if this change
+/// is that: the whole area goes, DMEP is 1 before or after as for every removal, nothing but PRAR changes, and no sector
+/// of it is write-protected or shared with the secure area.
+///
+/// No public document says how ST's RSS does it. Modelled so that the content never becomes readable: the change itself
+/// erases what the area held, as a regression does, and the rest of the flash stays.
+fn removed_by_rss(current: &OptionBytes, wanted: &OptionBytes, requester: Requester) -> Option<u32> {
+    let only_prar = OptionBytes { prar: wanted.prar, ..*current } == *wanted;
+    let whole = is_valid(current.pcrop()) && !is_valid(wanted.pcrop());
+    let dmep = current.dmep() || wanted.dmep();
+    if requester != Requester::Rss || !only_prar || !whole || !dmep {
+        return None;
+    }
+    let held = |sector: &u32| touches_sector(current.pcrop(), *sector);
+    let kept = |sector| {
+        current.write_protected(sector) || current.security() && touches_sector(current.secure_area(), sector)
+    };
+    if (0..SECTOR_COUNT).filter(held).any(kept) {
+        return None;
+    }
+    Some((0..SECTOR_COUNT).filter(held).fold(0, |mask, sector| mask | 1 << sector))
 }
 
 /// A bank erase with automatic protection removal (h73x-flash 5): the staged options ask for exactly the removal of all
@@ -118,7 +149,7 @@ fn regression_sectors(current: &OptionBytes, dmep: bool, dmes: bool) -> u32 {
 mod tests {
     use super::*;
     use BrokenRule::*;
-    use Requester::{Other, Secure};
+    use Requester::{Other, Rss, Secure};
 
     const FACTORY: OptionBytes = OptionBytes::FACTORY;
     const SECURITY: u32 = 1 << 21;
@@ -235,6 +266,31 @@ mod tests {
         let dmes = OptionBytes { scar: SECTOR0 | ERASE, ..secure };
         let change = plan(&rdp(secure, 0), &dmes, Other);
         assert_eq!(change.map(|change| change.erase), Ok(0xFF), "write protection is not preserved either");
+    }
+
+    #[test]
+    fn b7_rss_removes_a_pcrop_area_with_its_sectors_and_nothing_else() {
+        let security = FACTORY.optsr | SECURITY;
+        // Sectors 1 and 2.
+        let area = OptionBytes { prar: 0x0410_03F0, optsr: security, ..FACTORY };
+        let without = OptionBytes { prar: NO_AREA | ERASE, ..area };
+        let change = plan(&area, &without, Rss);
+        assert_eq!(change, Ok(Change { options: without, erase: 0b110, erase_backup: false }));
+        for other in [Secure, Other] {
+            assert_eq!(plan(&area, &without, other), Err(PcropReduced));
+        }
+        assert_eq!(plan(&area, &OptionBytes { prar: NO_AREA, ..area }, Rss), Err(PcropReduced), "no DMEP");
+        let smaller = OptionBytes { prar: 0x0400_03F0 | ERASE, ..area };
+        assert_eq!(plan(&area, &smaller, Rss), Err(PcropReduced), "all of it or nothing");
+        for and_more in [OptionBytes { boot: 0, ..without }, rdp(without, 0)] {
+            assert_eq!(plan(&area, &and_more, Rss), Err(PcropReduced), "nothing else changes with it");
+        }
+        let locked = OptionBytes { wpsn: 0xFD, ..area };
+        let wanted = OptionBytes { wpsn: 0xFD, ..without };
+        assert_eq!(plan(&locked, &wanted, Rss), Err(PcropReduced), "a write-protected sector");
+        let shared = OptionBytes { scar: 0x0200_0000 | ERASE, ..area };
+        let wanted = OptionBytes { scar: shared.scar, ..without };
+        assert_eq!(plan(&shared, &wanted, Rss), Err(PcropReduced), "a sector of the secure area");
     }
 
     #[test]

@@ -27,7 +27,7 @@ fn belongs_to_bank(offset: u32) -> bool {
 }
 
 impl Flash {
-    /// Reads a register; `None` for one that is not modelled (the CRC unit) or does not exist.
+    /// Reads a register; `None` for one that does not exist.
     pub fn read_register(&mut self, offset: u32) -> Result<Option<u32>, BusFault> {
         if self.lock.is_half_open() && belongs_to_bank(offset) {
             return Err(self.lock.kill());
@@ -48,6 +48,10 @@ impl Flash {
             reg::WPSN_PRG => self.wanted.wpsn,
             reg::BOOT_CUR => self.options.boot,
             reg::BOOT_PRG => self.wanted.boot,
+            reg::CRCCR => self.crc.control(),
+            reg::CRCSADD => self.crc.start,
+            reg::CRCEADD => self.crc.end,
+            reg::CRCDATA => self.crc.data,
             reg::ECC_FA => self.failing_word,
             reg::OPTSR2_CUR => self.options.optsr2,
             reg::OPTSR2_PRG => self.wanted.optsr2,
@@ -55,7 +59,7 @@ impl Flash {
         }))
     }
 
-    /// Writes a register; false for one that is not modelled or does not exist. The `u64` is a virtual time until which
+    /// Writes a register; false for one that does not exist. The `u64` is a virtual time until which
     /// the writer waits for a place in the queue.
     pub fn write_register(
         &mut self,
@@ -80,6 +84,9 @@ impl Flash {
                     self.option_error = false;
                 }
             }
+            reg::CRCCR => self.write_crc_control(written, caller),
+            reg::CRCSADD => self.crc.start = written.over(self.crc.start),
+            reg::CRCEADD => self.crc.end = written.over(self.crc.end),
             reg::OPTSR_PRG
             | reg::PRAR_PRG
             | reg::SCAR_PRG
@@ -93,6 +100,7 @@ impl Flash {
             | reg::SCAR_CUR
             | reg::WPSN_CUR
             | reg::BOOT_CUR
+            | reg::CRCDATA
             | reg::ECC_FA
             | reg::OPTSR2_CUR => {}
             _ => return Ok((false, None)),
@@ -112,6 +120,9 @@ impl Flash {
         self.cr = written.only(cr::WRITABLE).over(self.cr);
         if self.cr & cr::PG == 0 {
             self.buffer.discard();
+        }
+        if self.cr & cr::CRC_EN == 0 {
+            self.crc.disable();
         }
         let mut wait = None;
         if written.value & cr::FW != 0

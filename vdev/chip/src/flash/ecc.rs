@@ -54,6 +54,11 @@ impl Ecc {
         self.damaged.range(words).next().is_some()
     }
 
+    /// The first damaged word of the range.
+    pub fn first_damaged(&self, words: Range<u32>) -> Option<u32> {
+        self.damaged.range(words).next().map(|(&word, _)| word)
+    }
+
     /// Marks a word as programmed, with the damage it has now.
     pub fn set(&mut self, word: u32, damage: Option<Damage>) {
         if word >= WORDS {

@@ -6,6 +6,7 @@
 pub mod buffer;
 pub mod change;
 mod controller;
+mod crc;
 pub mod ecc;
 mod lock;
 pub mod operation;
@@ -20,6 +21,7 @@ use ironroot_layout::stm32h735::{FLASH, SECTOR, SECTOR_COUNT};
 use crate::rules::Flag;
 use buffer::{Complete, Stored, WriteBuffer};
 use change::{BrokenRule, Requester};
+use crc::Crc;
 use ecc::{Damage, Ecc, WORD};
 use lock::Lock;
 use operation::{Action, Cells, Operation};
@@ -75,6 +77,7 @@ pub struct Flash {
     failing_word: u32,
     last_refusal: Option<BrokenRule>,
     rights_moved: bool,
+    crc: Crc,
 }
 
 impl Flash {
@@ -97,6 +100,7 @@ impl Flash {
             failing_word: 0,
             last_refusal: None,
             rights_moved: true,
+            crc: Crc::default(),
         }
     }
 
@@ -137,7 +141,7 @@ impl Flash {
 
     /// Virtual time of the end of the running operation; `u64::MAX` for none.
     pub fn next_event(&self) -> u64 {
-        self.queue.front().map_or(u64::MAX, |operation| operation.end)
+        self.queue.front().map_or(u64::MAX, |operation| operation.end).min(self.crc.next_event())
     }
 
     /// Does everything that is due at or before `now`.
@@ -166,6 +170,7 @@ impl Flash {
                 self.flags |= sr::EOP;
             }
         }
+        self.advance_crc(memory, base, now);
         effects
     }
 
@@ -266,7 +271,7 @@ impl Flash {
             return Some(Action::Erase { sectors: ALL, removal: Some(removal) });
         }
         // Code in the secure area may erase itself together with the rest.
-        let secure = secure && caller.requester != Requester::Secure;
+        let secure = secure && caller.requester == Requester::Other;
         (!any_wrp && !pcrop && !secure).then_some(Action::Erase { sectors: ALL, removal: None })
     }
 
@@ -325,7 +330,8 @@ impl Flash {
     pub fn status(&self) -> u32 {
         let queued = self.queue.iter().any(|operation| operation.action.is_queued());
         let buffered = if self.buffer.is_empty() { 0 } else { sr::WBNE };
-        self.flags | buffered | if queued { sr::QW | sr::BSY } else { 0 }
+        let crc = if self.crc.is_busy() { sr::CRC_BUSY } else { 0 };
+        self.flags | buffered | crc | if queued { sr::QW | sr::BSY } else { 0 }
     }
 
     /// OPTSR_CUR.

@@ -36,9 +36,13 @@ pub const WPSN_PRG: u32 = 0x03C;
 pub const BOOT_CUR: u32 = 0x040;
 /// Boot addresses wanted.
 pub const BOOT_PRG: u32 = 0x044;
-/// CRC unit, first register.
+/// CRC unit: control.
 pub const CRCCR: u32 = 0x050;
-/// CRC unit, last register.
+/// CRC unit: first address.
+pub const CRCSADD: u32 = 0x054;
+/// CRC unit: last address.
+pub const CRCEADD: u32 = 0x058;
+/// CRC unit: result.
 pub const CRCDATA: u32 = 0x05C;
 /// Failing ECC address.
 pub const ECC_FA: u32 = 0x060;
@@ -92,6 +96,8 @@ pub mod sr {
     pub const WBNE: u32 = 1 << 1;
     /// An operation waits or runs.
     pub const QW: u32 = 1 << 2;
+    /// The CRC unit computes.
+    pub const CRC_BUSY: u32 = 1 << 3;
     /// Operation done.
     pub const EOP: u32 = 1 << 16;
     /// Write protection.
@@ -112,8 +118,34 @@ pub mod sr {
     pub const SNECCERR: u32 = 1 << 25;
     /// More wrong bits.
     pub const DBECCERR: u32 = 1 << 26;
+    /// The CRC unit is done.
+    pub const CRCEND: u32 = 1 << 27;
+    /// The CRC unit was to read a protected area.
+    pub const CRCRDERR: u32 = 1 << 28;
     /// Everything that CCR1 clears, and that has an interrupt enable at the same place in CR1.
     pub const FLAGS: u32 = 0x1FEF_0000;
+}
+
+/// Bits of CRCCR1.
+pub mod crccr {
+    /// Sector for ADD_SECT.
+    pub const CRC_SECT: u32 = 7;
+    /// The range is the list of sectors.
+    pub const CRC_BY_SECT: u32 = 1 << 8;
+    /// Adds a sector to the list.
+    pub const ADD_SECT: u32 = 1 << 9;
+    /// Empties the list.
+    pub const CLEAN_SECT: u32 = 1 << 10;
+    /// Starts; reads 1 while the unit computes.
+    pub const START_CRC: u32 = 1 << 16;
+    /// Back to the initial value.
+    pub const CLEAN_CRC: u32 = 1 << 17;
+    /// First bit of the burst size: 4, 16, 64 or 256 flash words.
+    pub const CRC_BURST_SHIFT: u32 = 20;
+    /// The range is the whole bank.
+    pub const ALL_BANK: u32 = 1 << 22;
+    /// What is kept and read back.
+    pub const STORED: u32 = CRC_SECT | CRC_BY_SECT | 3 << CRC_BURST_SHIFT | ALL_BANK;
 }
 
 /// Bits of OPTCR.

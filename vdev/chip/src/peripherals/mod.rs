@@ -3,6 +3,8 @@
 pub mod clocks;
 pub mod exti;
 pub mod gpio;
+pub mod octospi;
+pub mod otfdec;
 pub mod pwr;
 pub mod rcc;
 pub mod registers;

@@ -11,6 +11,8 @@ const CICR: u32 = 0x068;
 const BDCR: u32 = 0x070;
 const CSR: u32 = 0x074;
 const RSR: u32 = 0x0D0;
+/// AHB3ENR.
+pub const AHB3ENR: u16 = 0x0D4;
 /// AHB4ENR; named because the GPIO ports hang on it.
 pub const AHB4ENR: u16 = 0x0E0;
 /// APB1LENR.

@@ -72,7 +72,8 @@ pub(crate) fn supervisor_call<B: Bus>(core: &mut Core<B>, _: &Args) -> Flow {
 
 /// BKPT `imm`: to the host when a debugger listens or it is a semihosting call, else an exception.
 pub(crate) fn breakpoint<B: Bus>(core: &mut Core<B>, args: &Args) -> Flow {
-    if core.halting_debug || (core.semihosting && args.imm == SEMIHOSTING) {
+    let debugged = core.halting_debug && core.bus.debug_halt_allowed(core.pc_of(args));
+    if debugged || (core.semihosting && args.imm == SEMIHOSTING) {
         return Flow::Halt;
     }
     core.raise(Fault::Breakpoint)

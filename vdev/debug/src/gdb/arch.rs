@@ -22,7 +22,7 @@ pub struct RegisterFile {
     pub doubles: [u64; DOUBLES],
     /// FPSCR.
     pub fpscr: u32,
-    /// The debug port is closed: GDB is told that none of the values is available.
+    /// The debug port is closed: none of the values is known.
     pub hidden: bool,
 }
 
@@ -34,10 +34,17 @@ impl Registers for RegisterFile {
     }
 
     fn gdb_serialize(&self, mut write_byte: impl FnMut(Option<u8>)) {
+        if self.hidden {
+            // GDB drops a connection without a PC, and without stack pointers gets stuck before it asks us anything that we
+            // could refuse with a reason: these are zero for form's sake.
+            let bytes = CORE_REGISTERS * 4 + DOUBLES * 8 + 4;
+            (0..bytes).for_each(|at| write_byte(matches!(at / 4, 13 | 15 | 17 | 18).then_some(0)));
+            return;
+        }
         let core = self.core.iter().flat_map(|word| word.to_le_bytes());
         let doubles = self.doubles.iter().flat_map(|double| double.to_le_bytes());
         for byte in core.chain(doubles).chain(self.fpscr.to_le_bytes()) {
-            write_byte((!self.hidden).then_some(byte));
+            write_byte(Some(byte));
         }
     }
 

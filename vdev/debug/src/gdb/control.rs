@@ -59,7 +59,7 @@ impl<B: DebugPort> Session<B> {
                 let (kind, addr) = self.watched(hit);
                 SingleThreadStopReason::Watch { tid: (), kind, addr }
             }
-            Stop::Bkpt { .. } | Stop::Chip(_) | Stop::Hook => SingleThreadStopReason::Signal(Signal::SIGTRAP),
+            Stop::Bkpt { .. } | Stop::Halted | Stop::Chip(_) | Stop::Hook => SingleThreadStopReason::Signal(Signal::SIGTRAP),
             Stop::Lockup => SingleThreadStopReason::Signal(Signal::SIGSEGV),
         })
     }

@@ -50,7 +50,7 @@ impl Framer {
     pub fn push(&mut self, byte: u8) -> Option<Unit> {
         match (self.place, byte) {
             // Inside a body `$` is always escaped: this one begins a packet, and the one before never ended.
-            (Place::Between | Place::Body, b'$') => {
+            (_, b'$') => {
                 self.frame.clear();
                 self.frame.push(byte);
                 (self.place, self.overflow) = (Place::Body, false);
@@ -138,6 +138,7 @@ mod tests {
     #[test]
     fn packets_are_cut_out_of_noise() {
         assert_eq!(units(b"++x$g#67-\x03"), [Unit::Packet(b"$g#67".to_vec()), Unit::Repeat, Unit::Interrupt]);
+        assert_eq!(units(b"$m0#$g#67"), [Unit::Packet(b"$g#67".to_vec())]);
         assert_eq!(units(b"$m0,$g#67"), [Unit::Packet(b"$g#67".to_vec())], "a new packet ends an unfinished one");
         assert_eq!(units(b"$g#68$g#zz$g#+7"), [Unit::Damaged, Unit::Damaged, Unit::Damaged]);
     }

@@ -188,7 +188,10 @@ impl<B: DebugPort> Remote<B> {
         if kill && self.state == State::Killed {
             self.written.0.borrow_mut().extend(framer::packet(b"OK"));
         }
-        self.explain();
+        // GDB takes text for data where it waits for memory.
+        if !body.starts_with(b"m") {
+            self.explain();
+        }
         self.send_written();
     }
 

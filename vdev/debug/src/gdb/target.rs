@@ -273,6 +273,16 @@ impl<B: DebugPort> Target for Session<B> {
     fn base_ops(&mut self) -> BaseOps<'_, Self::Arch, Self::Error> {
         BaseOps::SingleThread(self)
     }
+    // A microcontroller does not fork.
+    fn use_fork_stop_reason(&self) -> bool {
+        false
+    }
+    fn use_vfork_stop_reason(&self) -> bool {
+        false
+    }
+    fn use_vforkdone_stop_reason(&self) -> bool {
+        false
+    }
     fn support_breakpoints(&mut self) -> Option<BreakpointsOps<'_, Self>> {
         Some(self)
     }

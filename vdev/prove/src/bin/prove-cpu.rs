@@ -9,6 +9,9 @@ use ironroot_prove::campaign::CAMPAIGNS;
 use ironroot_prove::report::{Config, Report};
 use serde_json::json;
 
+/// Exit code for a mismatch, as the `ironroot` tool has it for a proof that found a counter-example.
+const COUNTER_EXAMPLE: u8 = 9;
+
 /// Compares the virtual device's core with objdump, with QEMU and with itself.
 #[derive(Parser)]
 struct Options {
@@ -18,7 +21,7 @@ struct Options {
     /// One JSON object a line; the last one has "type":"summary".
     #[arg(long)]
     json: bool,
-    /// Only campaigns whose name contains this (decoder, system, batches, lockstep, consistency, fuzz).
+    /// Only campaigns whose name contains this (decoder, system, batches, lockstep, consistency, fuzz, gdb-fuzz).
     #[arg(long, value_name = "CLASS")]
     only: Option<String>,
     /// Start of every random choice.
@@ -65,7 +68,11 @@ fn main() -> ExitCode {
     } else {
         print(&format!("{:<34} {cases:>12} {mismatches:>10}   in {seconds} s", "all"));
     }
-    if mismatches == 0 && !failed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    match (mismatches, failed) {
+        (0, false) => ExitCode::SUCCESS,
+        (0, true) => ExitCode::FAILURE,
+        _ => ExitCode::from(COUNTER_EXAMPLE),
+    }
 }
 
 fn show(report: &Report, json: bool) {

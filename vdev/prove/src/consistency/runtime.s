@@ -58,6 +58,18 @@ start:
         str     r0, [r1, #4]
         movs    r0, #7
         str     r0, [r1]
+        ldr     r3, =0xE000ED98                 @ MPU: code and data open to all; the rest is SysTick's play
+        movs    r2, #0
+        str     r2, [r3]
+        str     r2, [r3, #4]
+        ldr     r2, =0x03000027
+        str     r2, [r3, #8]
+        movs    r2, #1
+        str     r2, [r3]
+        ldr     r2, =0x20000000
+        str     r2, [r3, #4]
+        ldr     r2, =0x03080027
+        str     r2, [r3, #8]
         ldr     r0, =BATCHES + 1
         bx      r0
 
@@ -77,14 +89,51 @@ tick:
         movne   r2, #0x10000000
         strne   r2, [r3]
         ldr     r3, =patched                    @ ADDS r0, #1 becomes SUBS r0, #1 and back
+        bic     r3, #1
         ldrh    r2, [r3]
         eor     r2, #0x0800
         strh    r2, [r3]
         dsb
         isb
+        ldr     r3, =0xE000ED98                 @ protection by the count's bits: a small region with subregions,
+        movs    r2, #2
+        str     r2, [r3]
+        ldr     r2, =0x20002E00
+        str     r2, [r3, #4]
+        and     r2, r1, #7
+        lsl     r2, #24
+        ubfx    r0, r1, #1, #8
+        orr     r2, r2, r0, lsl #8
+        orr     r2, #0x80000
+        orr     r2, #0x0F
+        str     r2, [r3, #8]
+        movs    r2, #3                          @ a page,
+        str     r2, [r3]
+        ldr     r2, =0x20003000
+        str     r2, [r3, #4]
+        and     r2, r1, #0x38
+        lsl     r2, #21
+        orr     r2, #0x80000
+        orr     r2, #0x13
+        str     r2, [r3, #8]
+        ubfx    r2, r1, #5, #1                  @ the MPU on or off,
+        eor     r2, #5
+        str     r2, [r3, #-4]
+        ubfx    r2, r1, #3, #1                  @ and the batches with or without privilege
+        mrs     r0, control
+        bfi     r0, r2, #0, #1
+        msr     control, r0
+        dsb
+        isb
         bl      patched
         vmov    s3, r0
-        pop     {r4, pc}
+        tst     r4, #1                          @ FAULTMASK lifts the MPU until the return
+        beq     1f
+        cpsid   f
+        ldr     r3, =0x20002E00
+        ldr     r2, [r3, #64]
+        str     r2, [r3, #0x200]
+1:      pop     {r4, pc}
 
         .thumb_func
 patched:

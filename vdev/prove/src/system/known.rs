@@ -72,6 +72,7 @@ pub const KNOWN: &[Difference] = &[
         "B3.2.16: HFSR.DEBUGEVT, not FORCED, for a debug event that escalates",
     ),
     word("bkpt", 8, 0x0000_0002, 0, "C1.6.1: DFSR.BKPT is set by the event, halting or not"),
+    word("monitor", 0, 12, 3, "C1.4: with DEMCR.MON_EN a BKPT is a DebugMonitor exception; QEMU has none"),
     word("lazy-fault", 3, 0xC000_0079, 0xC000_0479, UFRDY),
     word("lazy-fault", 7, 0xC000_0078, 0xC000_0478, UFRDY),
     word("lazy-fault-low", 0, 0xC000_0078, 0xC000_0478, UFRDY),

@@ -1,13 +1,13 @@
-//! The part of Arm semihosting that test programs use: text to the console, and the end.
+//! The part of Arm semihosting (Arm document 100863) that programs on a virtual device use: text to the console, and the
+//! end. Memory is read as the program itself could read it: protections apply to its host, too.
 
-use ironroot_cpu::bus::Bus;
-use ironroot_cpu::core::Core;
-use ironroot_cpu::machine::{Machine, Stop};
-
-use crate::Mps2An500;
+use crate::access::Origin;
+use crate::bus::{Bus, Size};
+use crate::core::Core;
+use crate::machine::{Machine, Stop};
 
 /// The immediate of BKPT that makes it a semihosting call.
-const CALL: u8 = 0xAB;
+pub const CALL: u8 = 0xAB;
 
 const SYS_OPEN: u32 = 0x01;
 const SYS_WRITEC: u32 = 0x03;
@@ -17,7 +17,7 @@ const SYS_EXIT: u32 = 0x18;
 /// The exit reason of a program that ended well (ADP_Stopped_ApplicationExit).
 const APPLICATION_EXIT: u32 = 0x2_0026;
 /// Longest text of one call, against a program without a terminator.
-const MAX_TEXT: usize = 1 << 16;
+const MAX_TEXT: u32 = 1 << 16;
 
 /// How a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub enum End {
 }
 
 /// Runs until the program exits or something else stops it, at most `limit` instructions.
-pub fn run(machine: &mut Machine<Mps2An500>, limit: u64) -> End {
+pub fn run<B: Bus>(machine: &mut Machine<B>, limit: u64) -> End {
     let end = machine.core.instructions.saturating_add(limit);
     loop {
         let left = end.saturating_sub(machine.core.instructions);
@@ -45,29 +45,29 @@ pub fn run(machine: &mut Machine<Mps2An500>, limit: u64) -> End {
 }
 
 /// Does the call that the machine stopped at and steps over it. Some: the program exited (true: well).
-pub fn serve(machine: &mut Machine<Mps2An500>) -> Option<bool> {
+pub fn serve<B: Bus>(machine: &mut Machine<B>) -> Option<bool> {
     let core = &mut machine.core;
     let (operation, argument) = (core.r[0], core.r[1]);
     let result = match operation {
         SYS_EXIT => return Some(argument == APPLICATION_EXIT),
         SYS_OPEN => 1,
         SYS_WRITEC => {
-            let text = core.bus.bytes_at(argument, 1).to_vec();
+            let text = bytes(core, argument, 1);
             core.bus.console(&text);
             operation
         }
         SYS_WRITE0 => {
-            let text: Vec<u8> =
-                core.bus.bytes_at(argument, MAX_TEXT).iter().copied().take_while(|&b| b != 0).collect();
+            let text = text(core, argument);
             core.bus.console(&text);
             operation
         }
         SYS_WRITE => {
-            let word = |n: u32| {
-                let bytes = core.bus.bytes_at(argument.wrapping_add(4 * n), 4);
-                bytes.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes))
+            let mut word = |n: u32| {
+                let raw = bytes(core, argument.wrapping_add(4 * n), 4);
+                raw.first_chunk().map_or(0, |raw| u32::from_le_bytes(*raw))
             };
-            let text = core.bus.bytes_at(word(1), (word(2) as usize).min(MAX_TEXT)).to_vec();
+            let (start, length) = (word(1), word(2));
+            let text = bytes(core, start, length.min(MAX_TEXT));
             core.bus.console(&text);
             0
         }
@@ -75,8 +75,23 @@ pub fn serve(machine: &mut Machine<Mps2An500>) -> Option<bool> {
     };
     core.r[0] = result;
     core.r[15] = core.r[15].wrapping_add(2);
-    core.it = Core::<Mps2An500>::it_advance(core.it);
+    core.it = Core::<B>::it_advance(core.it);
     core.instructions += 1;
     core.cycles += 1;
     None
+}
+
+fn byte<B: Bus>(core: &mut Core<B>, address: u32) -> Option<u8> {
+    let origin = Origin { pc: core.r[15], now: core.cycles, privileged: core.privileged() };
+    core.load_once(address, Size::Byte, origin).ok().map(|value| value as u8)
+}
+
+/// Up to `length` bytes; ends early where the program could not read.
+fn bytes<B: Bus>(core: &mut Core<B>, address: u32, length: u32) -> Vec<u8> {
+    (0..length).map_while(|i| byte(core, address.wrapping_add(i))).collect()
+}
+
+/// Bytes up to a zero.
+fn text<B: Bus>(core: &mut Core<B>, address: u32) -> Vec<u8> {
+    (0..MAX_TEXT).map_while(|i| byte(core, address.wrapping_add(i)).filter(|&b| b != 0)).collect()
 }
