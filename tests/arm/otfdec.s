@@ -7,6 +7,7 @@
     .equ COMMAND,    0x24000000
     .equ ARGUMENT,   0x24000004    @ of command 1: address of the parameters; of command 2: mode; with bit 8: do not execute
     .equ RESULT,     0x24000010    @ four words
+    .equ GET_STATUS, 0x1FF09504
     .equ OTFD_TABLE, 0x1FF09560
     .equ AHB3ENR,    0x580244D4
     .equ OCTOSPI1,   0x52005000
@@ -34,6 +35,12 @@ reset:
     beq service
     cmp r0, #2
     beq decrypt
+    cmp r0, #3
+    bne stay
+    ldr r1, =GET_STATUS
+    ldr r1, [r1]
+    blx r1
+    str r0, [r5]
 stay:
     wfi
     b stay

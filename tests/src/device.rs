@@ -95,6 +95,7 @@ pub fn image(name: &str, key: &SigningKey) -> Vec<u8> {
 }
 
 /// A virtual device.
+#[derive(Clone)]
 pub struct Device {
     /// Core and chip.
     pub machine: Machine<Stm32h735>,
@@ -103,10 +104,20 @@ pub struct Device {
 }
 
 impl Device {
+    /// Our ROM.
+    pub fn rom() -> RomImage {
+        RomImage::from_segments(load_pieces(&std::fs::read(firmware("rss")).expect("readable")))
+            .expect("the ROM fits system flash")
+    }
+
+    /// A chip with our ROM on `board`, just powered on.
+    pub fn on(board: &Board) -> Device {
+        let chip = Stm32h735::from_board(board, &Device::rom());
+        Device { machine: Machine::new(chip), console: String::new() }
+    }
+
     /// A chip with our ROM, secure boot, key store and `image` in the slot, nothing protected yet.
     pub fn unprotected(image: &[u8]) -> Device {
-        let rom = RomImage::from_segments(load_pieces(&std::fs::read(firmware("rss")).expect("readable")))
-            .expect("the ROM fits system flash");
         let mut board = Board::with_serial(1);
         for (address, bytes) in load_pieces(&std::fs::read(firmware("secure-boot")).expect("readable")) {
             assert!(board.preload(address, &bytes));
@@ -115,7 +126,7 @@ impl Device {
         let page = keystore::build(&[stored], &mut Software).expect("a key store");
         assert!(board.preload(map::KEY_STORE.start().value(), &page));
         assert!(board.preload(map::SLOT.region.start().value(), image));
-        Device { machine: Machine::new(Stm32h735::from_board(&board, &rom)), console: String::new() }
+        Device::on(&board)
     }
 
     /// As [`Device::unprotected`], with SECURITY set by the real option-byte sequence and the reset done. The first boot
@@ -167,6 +178,24 @@ impl Device {
     pub fn peek(&self, address: u32) -> u8 {
         let offset = self.machine.core.bus.arena_offset(address).expect("an address of a memory");
         self.machine.memory().slice(offset, 1).first().copied().expect("inside the arena")
+    }
+
+    /// Bytes of memory past all protections.
+    pub fn peek_bytes(&self, address: u32, length: u32) -> Vec<u8> {
+        (address..address + length).map(|address| self.peek(address)).collect()
+    }
+
+    /// A word of memory past all protections.
+    pub fn peek_word(&self, address: u32) -> u32 {
+        let bytes = self.peek_bytes(address, 4);
+        u32::from_le_bytes(bytes.try_into().expect("four bytes"))
+    }
+
+    /// Puts bytes into a memory past all protections.
+    pub fn poke_bytes(&mut self, address: u32, bytes: &[u8]) {
+        let offset = self.machine.core.bus.arena_offset(address).expect("an address of a memory");
+        self.machine.core.bus.memory_mut().write_bytes(offset, bytes);
+        self.machine.poke();
     }
 
     /// Flips one bit of flash past the controller.

@@ -9,6 +9,7 @@ pub mod assemble;
 pub mod device;
 mod oracle;
 mod scratch;
+pub mod serial;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -156,3 +156,34 @@ fn vdev_uart_over_tcp_and_a_board_in_use() {
     assert!(child.wait().unwrap().success());
     dir.ironroot("vdev run my.board").ok();
 }
+
+/// A board whose flash holds a program that writes one word by semihosting and exits with `reason`.
+fn semihosting_board(dir: &Scratch, reason: u32) {
+    // Vectors; then: movs r0, #4 (WRITE0); ldr r1, =text; bkpt 0xAB; movs r0, #0x18 (EXIT); ldr r1, =reason; bkpt 0xAB; b .
+    let mut program = Vec::new();
+    for word in [0x2000_1000u32, 0x0800_0009] {
+        program.extend_from_slice(&word.to_le_bytes());
+    }
+    for half in [0x2004u16, 0x4903, 0xBEAB, 0x2018, 0x4902, 0xBEAB, 0xE7FE, 0xBF00] {
+        program.extend_from_slice(&half.to_le_bytes());
+    }
+    for word in [0x0800_0020, reason] {
+        program.extend_from_slice(&u32::to_le_bytes(word));
+    }
+    program.extend_from_slice(b"semihosted\n\0");
+    let mut board = ironroot_chip::Board::with_serial(9);
+    assert!(board.preload(0x0800_0000, &program));
+    board.save(&dir.path("semi.board")).unwrap();
+}
+
+#[test]
+fn vdev_run_serves_semihosting() {
+    let dir = Scratch::new();
+    semihosting_board(&dir, 0x2_0026);
+    let run = dir.ironroot("vdev run semi.board --semihosting").ok();
+    assert!(run.stdout.contains("semihosted\n"), "{}", run.stdout);
+    semihosting_board(&dir, 0x2_0023);
+    dir.ironroot("vdev run semi.board --semihosting --json").refused("IR-5106", 4);
+    // Without it BKPT is what it is on a chip without a debugger: a HardFault, whose vector is erased flash here.
+    dir.ironroot("vdev run semi.board --json").refused("IR-5001", 4);
+}

@@ -556,10 +556,22 @@ fn gdb_starts_the_server_itself_and_shows_every_refusal() {
     let mut gdb = Command::new("gdb-multiarch");
     gdb.args(["-nx", "-batch", "-ex", "set pagination off", "-ex", "set architecture armv7e-m", "-ex"])
         .arg(format!("target remote | {tool} vdev gdb {} --stdio --dry-run", board.display()))
-        .args(["-ex", "echo first\\n", "-ex", "x/xw 0x24000000", "-ex", "echo second\\n", "-ex", "x/xw 0x08000000"])
+        .args([
+            "-ex",
+            "echo first\\n",
+            "-ex",
+            "x/xw 0x24000000",
+            "-ex",
+            "echo second\\n",
+            "-ex",
+            "x/xw 0x08000000",
+        ])
         .args(["-ex", "kill"]);
     let text = output_of(&mut gdb);
-    in_order(&text, &["the device has booted and sleeps", "IR-5201: debug access is closed", "first", "second"]);
+    in_order(
+        &text,
+        &["the device has booted and sleeps", "IR-5201: debug access is closed", "first", "second"],
+    );
     assert!(text.matches("Cannot access memory").count() == 2 && text.contains("killed]"), "{text}");
     assert_eq!(dir.read("out/demo.board"), before);
 }

@@ -1,7 +1,7 @@
 //! Stock OpenOCD with its own target/stm32h7x.cfg on the virtual device's JTAG port: what it does on silicon it does here,
 //! and it meets the same closed doors.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -16,7 +16,7 @@ use ironroot_debug::port::Refusal;
 use ironroot_debug::swj::{Probe, serve_tcp_once};
 use ironroot_layout::stm32h735::{SECURE_AREA, rss};
 use ironroot_tests::device::{Device, image, load_pieces, signing_key};
-use ironroot_tests::firmware;
+use ironroot_tests::{Scratch, firmware, ironroot};
 use tempfile::TempDir;
 
 /// Longer than any session here takes on a busy machine; a session that hangs fails after it.
@@ -162,13 +162,13 @@ fn empty_chip() -> Machine<Stm32h735> {
     Machine::new(Stm32h735::from_board(&Board::with_serial(7), &rom))
 }
 
-/// A chip that counts in r0 and, at 0x0800_0410, in DTCM: `adds r0, #1; str r0, [r1]; b .-4`.
+/// A chip that counts in r0 and at the start of DTCM: `adds r0, #1; str r0, [r1]; b .-4` at 0x0800_0406.
 fn counting_chip() -> Machine<Stm32h735> {
     let rom = RomImage::from_segments(std::iter::empty::<(u32, Vec<u8>)>()).expect("an empty ROM");
     let mut board = Board::with_serial(8);
     let mut program = vec![0xFF; 0x420];
     program[..8].copy_from_slice(&[0x00, 0x00, 0x02, 0x20, 0x01, 0x04, 0x00, 0x08]);
-    // movs r0, #0; mov.w r1, #0x20000000; loop: adds r0, #1; str r0, [r1]; b loop
+    // Before it: movs r0, #0; mov.w r1, #0x20000000.
     program[0x400..0x40C]
         .copy_from_slice(&[0x00, 0x20, 0x4F, 0xF0, 0x00, 0x51, 0x01, 0x30, 0x08, 0x60, 0xFC, 0xE7]);
     assert!(board.preload(0x0800_0000, &program));
@@ -234,7 +234,6 @@ fn openocd_programs_and_verifies_128_kb() {
     assert!(run.success, "{}", run.said);
     run.says("Device: STM32H72x/73x").says("flash size probed value 1024");
     run.says("** Programming Finished **").says("** Verified OK **");
-    // The figure of the issue. A machine that is ten times busier than this needs is not tested but in trouble.
     println!("OpenOCD took {:.1} s for 128 KB", run.seconds);
     for (address, byte) in (0x0802_0000..).zip(&content) {
         assert_eq!(run.peek(address), *byte, "at {address:#010x}");
@@ -244,7 +243,7 @@ fn openocd_programs_and_verifies_128_kb() {
 #[test]
 fn openocd_reads_and_changes_option_bytes() {
     let run = session(
-        empty_chip(),
+        counting_chip(),
         &[
             "reset halt",
             "stm32h7x option_read 0 0x1c",
@@ -263,10 +262,11 @@ fn openocd_at_rdp_1_reads_no_flash_and_regression_erases_it() {
     let locked = session(counting_chip(), &["reset halt", "stm32h7x lock 0", "reset halt", "mdw 0x08000400"]);
     assert_eq!(locked.machine.core.bus.options().read_protection(), ReadProtection::Level1);
     locked.never_says("0x08000400: f04f2000");
+    assert_eq!(locked.peek(0x0800_0403), 0xF0, "the program is there, but not for the debugger");
     assert!(locked.refusals.iter().any(|r| r.code.to_string() == "IR-5202"), "{:?}", locked.refusals);
     let open = session(locked.machine, &["reset halt", "stm32h7x unlock 0", "reset halt", "mdw 0x08000400"]);
     assert_eq!(open.machine.core.bus.options().read_protection(), ReadProtection::Level0);
-    open.says("0x08000400: ffffffff");
+    open.says("0x08000400: ffffffff").never_says("Error");
 }
 
 #[test]
@@ -336,4 +336,31 @@ fn openocd_meets_a_closed_door_on_a_provisioned_device() {
     run.never_says("0x08000000:").never_says("0x24000000:");
     assert!(run.refusals.iter().all(|r| r.code.to_string() == "IR-5201"), "{:?}", run.refusals);
     assert!(!run.refusals.is_empty());
+}
+
+#[test]
+fn vdev_probe_serves_openocd_and_keeps_what_survives() {
+    let dir = Scratch::new();
+    dir.ironroot("vdev new my.board").ok();
+    let mut command = ironroot();
+    command
+        .args(["vdev", "probe", "my.board", "--listen", "127.0.0.1:0", "--once", "--run", "1000", "--json"])
+        .current_dir(dir.path(""))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    let mut probe = Running(command.spawn().expect("the tool starts"));
+    let mut lines = BufReader::new(probe.0.stdout.take().expect("a pipe")).lines();
+    let port = lines.by_ref().map_while(Result::ok).find_map(|line| {
+        let event: serde_json::Value = serde_json::from_str(&line).ok()?;
+        event["listen"].as_str()?.rsplit(':').next()?.parse::<u16>().ok()
+    });
+    let commands = ["init", "reset halt", "stm32h7x option_write 0 0x20 0x179eaab0", "shutdown"];
+    let (said, success) = output_of(openocd(port.expect("the port"), &commands));
+    assert!(success, "{said}");
+    // The session's end is the probe's; its last line is the result.
+    let last = lines.map_while(Result::ok).last().expect("a result");
+    assert!(last.contains("\"saved\":true") && last.contains("\"halted\":true"), "{last}");
+    assert!(probe.0.wait().expect("a child").success());
+    let board = Board::load(&dir.path("my.board")).expect("a board file");
+    assert_eq!(board.options().optsr, 0x179E_AAB0);
 }

@@ -20,11 +20,14 @@ const BUFFER: u32 = 0x2400_3000;
 const CODE: u32 = 0x9000_0400;
 const SERVICE: u32 = 1;
 const DECRYPT: u32 = 2;
+const STATUS: u32 = 3;
 const DO_NOT_EXECUTE: u32 = 1 << 8;
 /// The published example: adds r0, r1; adds r0, #15; bx lr.
 const PLAIN: [u32; 2] = [0x300F_1808, 0x0000_4770];
 const CIPHER: [u32; 2] = [0x82BC_10D8, 0xF714_0591];
 const XONEIF: u32 = 2;
+/// Words of the request block before its sum: magic, eight parameters, nonce, key.
+const SUM: u32 = 15;
 /// resetAndEncrypt's parameters for that example: destination, buffer, size, region, mode, version, nonce, key.
 const GOOD: [u32; 8] = [CODE, BUFFER, 8, 1, 2, 0xABCD, NONCE, KEY];
 
@@ -97,6 +100,7 @@ fn rss_encrypts_what_otfdec_runs_in_place_and_reads_as_its_mode_allows() {
     assert_eq!(machine.resets, resets + 3, "ours, the service's, and the one behind the encryption");
     assert_eq!(buffer(&machine), CIPHER);
     assert!(window_is_clear(&machine), "key or plain text stays in the RAM of RSS");
+    assert_eq!(command(&mut machine, STATUS, 0)[0], rss::status(rss::service::ENCRYPT, 0));
     let mut sealed = board;
     let cipher: Vec<u8> = buffer(&machine).iter().flat_map(|word| word.to_le_bytes()).collect();
     assert!(sealed.preload_external(CODE, &cipher));
@@ -220,11 +224,77 @@ fn a_forged_request_block_gains_nothing() {
         assert!(window_is_clear(&machine), "{buffer:#x}");
     }
     forge(&mut machine, &GOOD, 0);
-    assert_eq!(
-        buffer(&machine),
-        CIPHER,
-        "the sum used here is the right one, so the refusals above mean something"
-    );
+    assert_eq!(buffer(&machine), PLAIN, "a right sum that the library did not make is not believed either");
+
+    // The sum used here is the right one, so the refusals above mean something: the library makes the same.
+    prepare(&mut machine, &GOOD);
+    poke(&mut machine, COMMAND, &[SERVICE, PARAMETERS]);
+    machine.poke();
+    machine.system_reset();
+    while peek(&machine, block + 4 * SUM) == 0 {
+        assert_eq!(machine.run(4), Stop::Limit);
+    }
+    let bytes: Vec<u8> = (0..SUM).flat_map(|word| peek(&machine, block + 4 * word).to_le_bytes()).collect();
+    assert_eq!(peek(&machine, block + 4 * SUM), crc32(&bytes));
+    assert_eq!(machine.run(LIMIT), Stop::Idle);
+    assert_eq!(buffer(&machine), CIPHER);
+}
+
+/// Values at which checks tend to be wrong, for any of the parameters.
+const EDGES: [u32; 24] = [
+    0,
+    1,
+    2,
+    3,
+    4,
+    7,
+    8,
+    32,
+    0xFFFF,
+    0x1_0000,
+    CODE,
+    0x9FFF_FFFC,
+    0x7000_0000,
+    0x8FFF_FFFC,
+    BUFFER,
+    0x2000_07FC,
+    0x2000_5000,
+    0x2001_FFFC,
+    0x2404_FFFC,
+    0x3800_3FFC,
+    0x0800_0000,
+    0x1FF1_0000,
+    0x5200_B800,
+    0xFFFF_FFFC,
+];
+
+#[test]
+fn random_requests_touch_nothing_but_ram() {
+    let mut machine = device(&board());
+    let flash = |machine: &Machine<Stm32h735>| {
+        [0x0800_0000, 0x1FF0_0000]
+            .map(|base| (0..0x2000).step_by(4).map(|at| peek(machine, base + at)).collect())
+    };
+    let before: [Vec<u32>; 2] = flash(&machine);
+    let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut next = |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 33) as usize % below
+    };
+    let mut served = 0;
+    for case in 0..400 {
+        let mut parameters = GOOD;
+        for _ in 0..=next(3) {
+            parameters[next(8)] = EDGES[next(EDGES.len())];
+        }
+        prepare(&mut machine, &parameters);
+        let result = command(&mut machine, SERVICE, PARAMETERS)[0];
+        // A buffer may lie over the results themselves; else they say that it was refused, or nothing.
+        served += u32::from(result == 0xEEEE_EEEE);
+        assert!(window_is_clear(&machine), "case {case}: {parameters:#x?}");
+        assert_eq!(flash(&machine), before, "case {case}: {parameters:#x?}");
+    }
+    assert!((1..400).contains(&served), "{served} of 400 were served: the cases say nothing");
 }
 
 /// CRC-32 as in zip.

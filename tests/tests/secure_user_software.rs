@@ -10,9 +10,7 @@ use ironroot_crypto::{Crypto, Signer, SigningKey, Software};
 use ironroot_image::Version;
 use ironroot_layout::stm32h735::{self as map, FLASH, KEY_STORE, SLOT, VENDOR_ID};
 use ironroot_tests::assemble::assemble;
-use ironroot_tests::device::{
-    CONSOLE, Device, application, builder, foreign_key, image, load_pieces, signing_key,
-};
+use ironroot_tests::device::{CONSOLE, Device, application, foreign_key, image, load_pieces, signing_key};
 use ironroot_tests::firmware;
 
 const LIMIT: u64 = 400_000_000;
@@ -255,7 +253,7 @@ fn a_bad_update_is_refused_and_the_old_image_kept() {
         (flipped, image_codes::HASH_MISMATCH),
         (update(6, &foreign_key()), image_codes::UNKNOWN_KEY),
         (update(4, &signing_key()), image_codes::COUNTER_TOO_OLD),
-        (update(6, &signing_key())[..4096].to_vec(), image_codes::TRUNCATED),
+        (update(6, &signing_key())[..1500].to_vec(), image_codes::TRUNCATED),
     ] {
         old_image_runs(&after(|host| host.transfer(&bad)), code);
     }
@@ -276,7 +274,7 @@ fn a_broken_transfer_leaves_the_old_image() {
         assert_eq!(host.answer(), NACK);
     });
     old_image_runs(&half, codes::UPDATE_FRAME);
-    for length in [0, 320 * 1024 + 1, u32::MAX] {
+    for length in [0, 320 * 1024 + 1] {
         let device = after(|host| assert_eq!(host.announce(length), NACK));
         old_image_runs(&device, codes::UPDATE_TOO_LARGE);
     }

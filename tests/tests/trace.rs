@@ -18,7 +18,10 @@ fn symbols() -> Symbols {
     let mut symbols = Symbols::new();
     for (program, name) in [("rss", "rss"), ("secure-boot", "secure-boot"), ("hello-c", "")] {
         let elf = std::fs::read(firmware(program)).expect("readable");
-        assert!(symbols.add_elf(if name.is_empty() { "" } else { program }, &elf) > 3, "{program} has symbols");
+        assert!(
+            symbols.add_elf(if name.is_empty() { "" } else { program }, &elf) > 3,
+            "{program} has symbols"
+        );
     }
     symbols
 }
@@ -47,7 +50,13 @@ fn a_trace_of_a_boot_names_its_functions_in_order() {
     let symbols = symbols();
     let mut device = device();
     // The entries of its stages; what lies between is arithmetic.
-    let stages = ["rss:rss_reset", "secure-boot:reset", "secure-boot:secure_boot::main", "secure-boot:secure_boot::hand_over", "main"];
+    let stages = [
+        "rss:rss_reset",
+        "secure-boot:reset",
+        "secure-boot:secure_boot::main",
+        "secure-boot:secure_boot::hand_over",
+        "main",
+    ];
     let mut last = 0;
     for name in stages {
         let start = u64::from(symbols.address_of(name).unwrap_or_else(|| panic!("{name} has a symbol")));
@@ -74,7 +83,10 @@ fn a_trace_shows_accesses_with_their_values() {
     assert_eq!(first[0]["text"], "push\t{r7, lr}");
     // The two registers that it pushes, each at its address.
     for access in &first[1..] {
-        assert_eq!((&access["event"], &access["kind"], &access["size"]), (&"access".into(), &"write".into(), &4.into()));
+        assert_eq!(
+            (&access["event"], &access["kind"], &access["size"]),
+            (&"access".into(), &"write".into(), &4.into())
+        );
         assert!(access["value"].is_u64());
     }
     assert_eq!(first[1]["address"].as_u64().map(|at| at + 4), first[2]["address"].as_u64());
@@ -88,7 +100,8 @@ fn looking_changes_nothing() {
     let (mut plain, mut traced, mut profiled) = (device(), device(), device());
     for _ in 0..4 {
         plain.machine.run(piece);
-        let mut tracer = Tracer::new(std::io::sink(), false, Filter { accesses: true, ..Filter::default() }, &symbols);
+        let mut tracer =
+            Tracer::new(std::io::sink(), false, Filter { accesses: true, ..Filter::default() }, &symbols);
         traced.machine.run_hooked(piece, &mut tracer);
         tracer.finish().expect("a sink takes everything");
         profiled.machine.run_hooked(piece, &mut Profiler::new(&symbols));
@@ -107,7 +120,8 @@ fn a_profile_adds_up_and_names_the_cryptography() {
     assert_eq!(profiler.total(), device.machine.core.instructions - before);
     let rows = profiler.by_function();
     assert_eq!(rows.iter().map(|(_, count)| count).sum::<u64>(), profiler.total());
-    let of = |part: &str| rows.iter().filter(|(name, _)| name.contains(part)).map(|(_, count)| count).sum::<u64>();
+    let of =
+        |part: &str| rows.iter().filter(|(name, _)| name.contains(part)).map(|(_, count)| count).sum::<u64>();
     let crypto = of("p256::") + of("crypto_bigint::") + of("sha2::") + of("primeorder::");
     assert!(crypto * 2 > of("secure-boot:"), "{crypto} of {}", profiler.total());
     assert!(of("sha2::sha256::compress256") > 10_000 && rows.iter().any(|(name, _)| name == "main"));
@@ -120,7 +134,8 @@ fn well_formed(svg: &str, names: &str) {
     let mut open = Vec::new();
     for piece in svg.trim().split('<').skip(1) {
         let (tag, text) = piece.split_once('>').unwrap_or_else(|| panic!("a tag without end: {piece}"));
-        let entities = text.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "").replace("&quot;", "");
+        let entities =
+            text.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "").replace("&quot;", "");
         assert!(!entities.contains('&') && !text.contains('>'), "not escaped: {text}");
         assert_eq!(tag.matches('"').count() % 2, 0, "{tag}");
         match tag.strip_prefix('/') {
@@ -154,11 +169,16 @@ fn vdev_trace_and_profile_of_a_board() {
     assert_eq!(run.last("result")["end"], "limit");
 
     dir.copy(&firmware("hello-hal"), "app.elf");
-    let slot = SLOT.region.start().value();
-    let text = dir.ironroot(&format!("vdev trace my.board --range {slot:#x}.. --symbols app.elf --limit 5")).ok().stdout;
-    assert!(text.contains(" reset") && text.contains("5 of "), "{text}");
+    let (slot, end) = (SLOT.region.start().value(), SLOT.region.end().value());
+    let line = format!("vdev trace my.board --range {slot:#x}..{end:#x} --symbols app.elf --limit 5 --json");
+    let run = dir.ironroot(&line).ok();
+    assert_eq!(run.last("result")["written"], 5);
+    assert!(run.last("result")["instructions"].as_u64() > Some(1_000_000), "the boot ran, unwritten");
+    let symbol = run.events()[0]["symbol"].as_str().expect("a name").to_owned();
+    assert!(!symbol.starts_with("0x") && !symbol.starts_with("rss:"), "{symbol}");
 
-    let result = dir.ironroot("vdev profile my.board --svg boot.svg --symbols app.elf --json").ok().last("result");
+    let result =
+        dir.ironroot("vdev profile my.board --svg boot.svg --symbols app.elf --json").ok().last("result");
     let functions = result["functions"].as_array().expect("a table");
     let sum: u64 = functions.iter().filter_map(|row| row["instructions"].as_u64()).sum();
     assert_eq!(Some(sum), result["instructions"].as_u64());

@@ -47,4 +47,12 @@ codes! {
         "The caller is past the hand-over: services belong to code in the secure area.",
         "Nothing was changed.",
         "Call services before exitSecureArea.";
+    4012 ENCRYPT_INVALID Device: "The data cannot be encrypted as asked",
+        "Region, mode, version, destination or buffer is not one that OTFDEC serves; mode 3 has a cipher that is not public.",
+        "The buffer is as it was.",
+        "Use regions 0 to 7, modes 0 to 2, a buffer in RAM outside the window of RSS, and a destination in the region's window.";
+    4013 ENCRYPT_KEY_REFUSED Device: "The decryption unit did not take the key",
+        "OTFDEC shows another key checksum than the key has.",
+        "The buffer is as it was.",
+        "Ask again; if it comes back, the chip has no OTFDEC or is faulty.";
 }

@@ -37,6 +37,10 @@ codes! {
         "It waits for an interrupt that cannot come, or is held by reset.",
         "The run was stopped.",
         "Reset the device.";
+    5106 PROGRAM_FAILED Device: "The program on the device says that it failed",
+        "It ended itself through semihosting (SYS_EXIT) with another reason than a normal end.",
+        "The device was stopped there.",
+        "Its own output above says why, if it said anything.";
     5104 UNMODELLED_REGISTER Internal: "A register that this model does not have",
         "The firmware uses a register or bit that the model does not implement.",
         "Writes were kept and read back without effect; the first use was reported.",

@@ -24,20 +24,24 @@ const WRITABLE: [Region; 6] = [
     chip::SRAM4,
 ];
 
-/// First address of RAM that a flasher may write: room for what the bootloader itself must leave outside of its own RAM.
-pub const FIRST_RAM: u32 = rss::BOOTLOADER_RAM.end().value();
+/// RAM behind the window of RSS, which the services take no arguments from: room for those of the bootloader itself.
+pub const ARGUMENTS: u32 = rss::WINDOW.end().value();
 
 const _: () = {
     let mut index = 0;
     while index < WRITABLE.len() {
-        assert!(!WRITABLE[index].overlaps(rss::BOOTLOADER_RAM) && !WRITABLE[index].overlaps(rss::REQUEST_BLOCK));
+        assert!(
+            !WRITABLE[index].overlaps(rss::BOOTLOADER_RAM) && !WRITABLE[index].overlaps(rss::REQUEST_BLOCK)
+        );
         index += 1;
     }
 };
 
 /// Whether the `length` bytes at `address` lie in one of `regions`.
 fn is_in(regions: &[Region], address: u32, length: usize) -> bool {
-    let Some(end) = u32::try_from(length).ok().and_then(|length| address.checked_add(length)) else { return false };
+    let Some(end) = u32::try_from(length).ok().and_then(|length| address.checked_add(length)) else {
+        return false;
+    };
     regions.iter().any(|region| address >= region.start().value() && end <= region.end().value())
 }
 

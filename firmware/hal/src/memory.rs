@@ -78,6 +78,22 @@ pub fn flash_word(address: u32) -> Option<u32> {
     }
 }
 
+/// The first two words of a vector table in user flash or in RAM; `None` when `address` is neither.
+#[inline(always)]
+pub fn vectors(address: u32) -> Option<(u32, u32)> {
+    if (within(FLASH, address, 8) && address.is_multiple_of(4)) || is_ram(address, 8) {
+        Some((reg::read_argument(address), reg::read_argument(address + 4)))
+    } else {
+        None
+    }
+}
+
+/// The product id that the bootloader reports.
+#[inline(always)]
+pub fn bootloader_pid() -> u16 {
+    reg::Ro::at(chip::rss::BOOTLOADER_PID.start().value()).read() as u16
+}
+
 /// The unique id: 96 bits, as three words in the order of their addresses.
 pub fn unique_id() -> [u8; 12] {
     let mut id = [0; 12];

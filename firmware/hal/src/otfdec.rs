@@ -181,8 +181,8 @@ fn crc_word(word: u32) -> u32 {
     let mut bits = word;
     let mut left = 32;
     while left > 0 {
-        let carry = (crc >> 7 ^ bits >> 31) & 1;
-        crc = (crc << 1 ^ 0x07 * carry) & 0xFF;
+        let carry = ((crc >> 7) ^ (bits >> 31)) & 1;
+        crc = ((crc << 1) ^ (0x07 * carry)) & 0xFF;
         bits <<= 1;
         left -= 1;
     }

@@ -2,15 +2,17 @@
 //!
 //! The caller is secure user software. The service takes key, nonce and place into the request block and resets; RSS, which
 //! alone may encrypt with OTFDEC, does the work in place and resets again, so that nothing of the key is left in the unit,
-//! in the block or in the RAM of RSS when other code runs. What the caller finds then is its buffer, encrypted; or, if
-//! the request was damaged on the way, as it was. The parameter block is that of ST's `RSS.h`; pointers are
+//! in the block or in the RAM of RSS when other code runs. What the caller finds then is its buffer, encrypted, and
+//! what getStatus says; or, if the request was damaged on the way, the buffer as it was. The parameter block is that of ST's `RSS.h`; pointers are
 //! word-aligned and lie in RAM.
 
 use crate::request;
+use ironroot_codes::rss as codes;
 use ironroot_hal::memory::REQUEST;
 use ironroot_hal::otfdec::{self, MODES, REGIONS, Setup};
-use ironroot_hal::{flash, scb};
-use ironroot_layout::stm32h735::rss::RSS_ERROR;
+use ironroot_hal::reg::RamWindow;
+use ironroot_hal::{flash, rssc, scb};
+use ironroot_layout::stm32h735::rss::{self, RSS_ERROR, service};
 use ironroot_layout::{Address, Region, Size};
 
 /// "IRRE": a request to encrypt waits.
@@ -44,6 +46,7 @@ pub fn reset_and_encrypt(parameters: u32) -> u32 {
         let sum = crc();
         REQUEST.write(SUM, sum);
         REQUEST.write(SUM + 1, !sum);
+        rssc::keep_request(sum);
         scb::system_reset()
     }
     // A refusal must not leave the key behind.
@@ -82,36 +85,49 @@ fn take(parameters: u32) -> bool {
     }
 }
 
-/// Serves a waiting request and resets; returns when there is none.
+/// Serves a waiting request and resets; returns when there is none. `kept` is what the RSS controller kept of it: the check
+/// value of a request that the library made.
 ///
 /// The checks of the call are made again: the block lies in RAM that any software can write.
 #[inline(always)]
-pub fn serve() {
+pub fn serve(kept: u32) {
     let sum = crc();
-    if REQUEST.read(MAGIC) != PENDING || REQUEST.read(SUM) != sum || REQUEST.read(SUM + 1) != !sum {
+    if kept != sum
+        || REQUEST.read(MAGIC) != PENDING
+        || REQUEST.read(SUM) != sum
+        || REQUEST.read(SUM + 1) != !sum
+    {
         return;
     }
-    if is_possible()
-        && let Some(buffer) = otfdec::caller_ram(REQUEST.read(BUFFER), REQUEST.read(SIZE))
-    {
-        let (number, destination) = (REQUEST.read(NUMBER), REQUEST.read(DESTINATION));
-        let setup = Setup {
-            number,
-            mode: REQUEST.read(MODE),
-            version: REQUEST.read(VERSION),
-            nonce: (REQUEST.read(NONCE), REQUEST.read(NONCE + 1)),
-            key: (REQUEST.read(KEY), REQUEST.read(KEY + 1), REQUEST.read(KEY + 2), REQUEST.read(KEY + 3)),
-            first: destination,
-            last: destination + buffer.size() - 1,
-        };
-        otfdec::open(number, WINDOW_BITS);
-        if otfdec::configure(&setup) {
-            otfdec::encrypt(number, destination, buffer);
-        }
-        otfdec::reset(number);
-    }
+    let code = match otfdec::caller_ram(REQUEST.read(BUFFER), REQUEST.read(SIZE)) {
+        Some(buffer) if is_possible() => encrypt(buffer),
+        _ => codes::ENCRYPT_INVALID.number(),
+    };
     request::clear();
+    rssc::set_status(rss::status(service::ENCRYPT, code));
     scb::system_reset()
+}
+
+/// Does the work on a checked request. The code for getStatus: 0 for success.
+#[inline(always)]
+fn encrypt(buffer: RamWindow) -> u16 {
+    let (number, destination) = (REQUEST.read(NUMBER), REQUEST.read(DESTINATION));
+    let setup = Setup {
+        number,
+        mode: REQUEST.read(MODE),
+        version: REQUEST.read(VERSION),
+        nonce: (REQUEST.read(NONCE), REQUEST.read(NONCE + 1)),
+        key: (REQUEST.read(KEY), REQUEST.read(KEY + 1), REQUEST.read(KEY + 2), REQUEST.read(KEY + 3)),
+        first: destination,
+        last: destination.wrapping_add(buffer.size() - 1),
+    };
+    otfdec::open(number, WINDOW_BITS);
+    let taken = otfdec::configure(&setup);
+    if taken {
+        otfdec::encrypt(number, destination, buffer);
+    }
+    otfdec::reset(number);
+    if taken { 0 } else { codes::ENCRYPT_KEY_REFUSED.number() }
 }
 
 /// Whether region, mode, version and destination are ones that the unit can serve.

@@ -1,8 +1,9 @@
 //! Entry points, vector tables and service tables, each in the part of system flash that its section names.
-#![allow(unsafe_code)] // section placement and exported names only; the linker script checks both
+#![allow(unsafe_code)] // section placement and exported names, which the linker script checks; and one claim of RAM
 
 use crate::{bootloader, library, machine, otfd};
-use ironroot_hal::jump;
+use ironroot_hal::host::HostMemory;
+use ironroot_hal::{jump, rssc};
 use ironroot_layout::stm32h735::rss;
 
 /// A vector table up to the last fault vector: stack pointer, reset, and one handler for all faults. The
@@ -24,16 +25,19 @@ pub struct EntryPair {
 /// A service that takes up to two words and answers one.
 type Service = extern "C" fn(u32, u32) -> u32;
 
-/// The service table, layout of ST's public `RSS.h`.
+/// The service table, layout of ST's public `RSS.h`; getStatus and what follows the last of ST's entries are ours.
 #[repr(C)]
 pub struct ServiceTable {
     get_version: extern "C" fn() -> u32,
-    reserved: [Service; 4],
+    get_status: extern "C" fn() -> u32,
+    reserved: [Service; 3],
     exit_secure_area: extern "C" fn(u32, u32),
     reset_and_initialize_secure_areas: Service,
+    reset_and_remove_pcrop_area: extern "C" fn() -> u32,
 }
 
 const STACK_TOP: u32 = rss::RAM.end().value();
+const BOOTLOADER_STACK_TOP: u32 = rss::BOOTLOADER_RAM.end().value();
 
 // ---- RSS part ----
 
@@ -63,9 +67,11 @@ pub extern "C" fn rss_fault() -> ! {
 #[unsafe(link_section = ".library.table")]
 pub static SERVICE_TABLE: ServiceTable = ServiceTable {
     get_version: rss_get_version,
-    reserved: [rss_reserved; 4],
+    get_status: rss_get_status,
+    reserved: [rss_reserved; 3],
     exit_secure_area: rss_exit_secure_area,
     reset_and_initialize_secure_areas: rss_reset_and_initialize_secure_areas,
+    reset_and_remove_pcrop_area: rss_reset_and_remove_pcrop_area,
 };
 
 /// OTFD service table: resetAndEncrypt.
@@ -80,7 +86,14 @@ pub extern "C" fn rss_get_version() -> u32 {
     library::VERSION
 }
 
-/// The reserved entries: their names are known, their interface is not public.
+/// getStatus: how the last service that reset the chip ended.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".library.text")]
+pub extern "C" fn rss_get_status() -> u32 {
+    rssc::status()
+}
+
+/// The other reserved entries: their names are known, their interface is not public.
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".library.text")]
 pub extern "C" fn rss_reserved(_: u32, _: u32) -> u32 {
@@ -98,7 +111,27 @@ pub extern "C" fn rss_exit_secure_area(vectors: u32, jtag: u32) {
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".library.text")]
 pub extern "C" fn rss_reset_and_initialize_secure_areas(count: u32, areas: u32) -> u32 {
-    library::reset_and_initialize_secure_areas(count, areas)
+    match library::initialize_secure_areas(count, areas) {
+        Ok(scar) => post(rss::service::INITIALIZE_SECURE_AREAS, scar),
+        Err(refusal) => refusal,
+    }
+}
+
+/// resetAndRemovePcropArea().
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".library.text")]
+pub extern "C" fn rss_reset_and_remove_pcrop_area() -> u32 {
+    match library::remove_pcrop_area() {
+        Ok(argument) => post(rss::service::REMOVE_PCROP_AREA, argument),
+        Err(refusal) => refusal,
+    }
+}
+
+/// Not inlined: the room before the service table is small.
+#[inline(never)]
+#[unsafe(link_section = ".library.text")]
+fn post(service: u32, argument: u32) -> ! {
+    library::post(service, argument)
 }
 
 /// RSS_OTFD resetAndEncrypt(params). Behind the tables: the room before them belongs to the other services.
@@ -114,22 +147,19 @@ pub extern "C" fn rss_otfd_reset_and_encrypt(parameters: u32, _: u32) -> u32 {
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".bootloader.vectors")]
 pub static BOOTLOADER_VECTORS: Vectors =
-    Vectors { stack: STACK_TOP, reset: bootloader_reset, faults: [bootloader_fault; 14] };
+    Vectors { stack: BOOTLOADER_STACK_TOP, reset: bootloader_reset, faults: [bootloader_fault; 14] };
 
 /// Where applications jump to start the bootloader.
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".bootloader.entry")]
-pub static BOOTLOADER_ENTRY: EntryPair = EntryPair { stack: STACK_TOP, entry: bootloader_reset };
-
-/// What the bootloader prints. A named static, because a string literal would lie in no part.
-#[unsafe(link_section = ".bootloader.rodata")]
-pub static BOOTLOADER_MESSAGE: [u8; bootloader::MESSAGE.len()] = *bootloader::MESSAGE;
+pub static BOOTLOADER_ENTRY: EntryPair = EntryPair { stack: BOOTLOADER_STACK_TOP, entry: bootloader_reset };
 
 /// Entry of the bootloader.
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".bootloader.text")]
 pub extern "C" fn bootloader_reset() -> ! {
-    bootloader::run(&BOOTLOADER_MESSAGE)
+    // SAFETY: the stack is in BOOTLOADER_RAM (the vector tables below and above say so), and the ROM has no other RAM.
+    bootloader::run(unsafe { HostMemory::claim() })
 }
 
 /// A fault inside the bootloader: stay.

@@ -195,7 +195,9 @@ fn one(bench: &mut Bench, step: &Step, in_ram: bool) -> Held {
         Step::Write64(address, low, high) => {
             done(format!("write {address:#x}"), bench.ask(Op::WriteDouble, address, low, high))
         }
-        Step::Read(address, wanted) => same(format!("read {address:#x}"), bench.read(address), wanted, u32::MAX),
+        Step::Read(address, wanted) => {
+            same(format!("read {address:#x}"), bench.read(address), wanted, u32::MAX)
+        }
         Step::ReadFaults(address) => faults(format!("read {address:#x}"), bench.read(address)),
         Step::Runs(address) => same("call", bench.ask(Op::Call, address | 1, 0, 0), 0x5A, u32::MAX),
         Step::RunFaults(address) => faults("call", bench.ask(Op::Call, address | 1, 0, 0)),
@@ -250,7 +252,13 @@ fn one(bench: &mut Bench, step: &Step, in_ram: bool) -> Held {
             bench.machine.poke();
             connected.map_err(|refusal| refusal.to_string())
         }
-        Step::Check(what, check) => if check(bench) { Ok(()) } else { Err(what.to_owned()) },
+        Step::Check(what, check) => {
+            if check(bench) {
+                Ok(())
+            } else {
+                Err(what.to_owned())
+            }
+        }
     }
 }
 

@@ -6,8 +6,10 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use ironroot_codes::{input, transport};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
@@ -104,6 +106,22 @@ impl Console {
                 Ok(())
             }
             (Err(e), _) => Err(Failure::new(transport::LINK_CLOSED, e.to_string())),
+        }
+    }
+
+    /// Waits until something was typed, so long at most: for a device that sleeps until then.
+    pub fn wait(&self, limit: Duration) {
+        let fd = match self {
+            Console::Stdout => return std::thread::sleep(limit),
+            Console::Pty(file) => file.as_fd(),
+            Console::Tcp(stream) => stream.as_fd(),
+        };
+        let mut fds = [PollFd::new(&fd, PollFlags::IN)];
+        let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(limit.subsec_nanos()) };
+        let polled = poll(&mut fds, Some(&timeout));
+        // A terminal that nobody has opened is always ready, to say just that.
+        if polled.is_err() || fds.iter().any(|fd| fd.revents().contains(PollFlags::HUP)) {
+            std::thread::sleep(limit);
         }
     }
 

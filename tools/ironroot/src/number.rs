@@ -17,6 +17,14 @@ pub fn parse(text: &str) -> Result<u32, String> {
     value.ok().and_then(|v: u32| v.checked_mul(unit)).ok_or_else(|| HOW.to_owned())
 }
 
+/// A product id: 12 bits, as the debug port and the bootloader of a chip report it.
+pub fn parse_pid(text: &str) -> Result<u16, String> {
+    match parse(text).map(u16::try_from) {
+        Ok(Ok(pid @ 1..=0xFFF)) => Ok(pid),
+        _ => Err("a product id is written 0x450 and is between 1 and 0xFFF".to_owned()),
+    }
+}
+
 const HOW: &str = "a number is written 1024, 0x400, 896K or 1M, and is below 2^32";
 
 #[cfg(test)]

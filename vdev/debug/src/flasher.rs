@@ -101,7 +101,9 @@ impl fmt::Display for FlasherError {
             FlasherError::Program { address, status } => {
                 write!(f, "programming {address:#010x} failed, SR1 is {status:#010x}")
             }
-            FlasherError::Erase { sector, status } => write!(f, "erasing sector {sector} failed, SR1 is {status:#010x}"),
+            FlasherError::Erase { sector, status } => {
+                write!(f, "erasing sector {sector} failed, SR1 is {status:#010x}")
+            }
             FlasherError::ReadBack { address, wanted, found } => {
                 write!(f, "at {address:#010x}: wanted {wanted:#x}, actual {found:#x}")
             }
@@ -279,7 +281,11 @@ impl Flasher<'_> {
             // Each register in force lies before its wanted one.
             let found = self.get(offset - 4)? & !(optsr::OPT_BUSY | optsr::OPTCHANGEERR);
             if found != value & !(optsr::OPT_BUSY | optsr::OPTCHANGEERR) {
-                return Err(FlasherError::ReadBack { address: FLASH_REGISTERS + offset - 4, wanted: value, found });
+                return Err(FlasherError::ReadBack {
+                    address: FLASH_REGISTERS + offset - 4,
+                    wanted: value,
+                    found,
+                });
             }
         }
         Ok(())

@@ -129,11 +129,13 @@ impl<'a, B: DebugPort> Port<'a, B> {
         for (start, data) in pieces {
             for (i, byte) in (0u32..).zip(data) {
                 let address = start.wrapping_add(i);
-                let content = words.entry(address - address % word).or_insert_with(|| vec![0xFF; word as usize]);
+                let content =
+                    words.entry(address - address % word).or_insert_with(|| vec![0xFF; word as usize]);
                 content[(address % word) as usize] = *byte;
             }
         }
-        let result = words.into_iter().try_for_each(|(at, content)| self.machine.core.bus.flash_program(at, &content));
+        let result =
+            words.into_iter().try_for_each(|(at, content)| self.machine.core.bus.flash_program(at, &content));
         self.machine.poke();
         result
     }

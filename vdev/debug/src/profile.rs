@@ -86,7 +86,8 @@ impl<'a> Profiler<'a> {
     /// Goes on in the function at `pc`, called by `parent`.
     fn enter(&mut self, parent: u32, pc: u32) {
         let slot = (pc >> 1) as usize ^ (parent as usize).wrapping_mul(0x9E5);
-        let known = self.known.get(slot % CACHED).filter(|known| known.parent == parent && known.pc == pc).copied();
+        let known =
+            self.known.get(slot % CACHED).filter(|known| known.parent == parent && known.pc == pc).copied();
         let known = known.unwrap_or_else(|| {
             let unnamed = pc & !(UNNAMED - 1);
             let (start, end) = self.symbols.bounds(pc).unwrap_or((unnamed, unnamed.saturating_add(UNNAMED)));
@@ -188,13 +189,18 @@ impl<'a> Profiler<'a> {
                 continue;
             }
             deepest = deepest.max(depth);
-            let name = if node == 0 { "all".to_string() } else { self.symbols.describe(self.nodes[node].0.function) };
+            let name = if node == 0 {
+                "all".to_string()
+            } else {
+                self.symbols.describe(self.nodes[node].0.function)
+            };
             let name = escape(&name);
             let share = 100.0 * sums[node] as f64 / total;
             let hue = 20 + name.bytes().fold(0u32, |h, b| h.wrapping_mul(31).wrapping_add(b.into())) % 35;
             let y = depth as f64 * ROW;
             let letters = ((width - 6.0) / 6.6).max(0.0) as usize;
-            let label: String = if letters < 3 { String::new() } else { name.chars().take(letters).collect() };
+            let label: String =
+                if letters < 3 { String::new() } else { name.chars().take(letters).collect() };
             let label = if label.contains('&') { String::new() } else { label };
             let _ = writeln!(
                 boxes,

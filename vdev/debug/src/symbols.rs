@@ -78,7 +78,8 @@ impl Symbols {
 
     /// Address of the function with this name (with or without program prefix).
     pub fn address_of(&self, name: &str) -> Option<u32> {
-        let matches = |f: &&Function| f.name == name || f.name.split_once(':').is_some_and(|(_, plain)| plain == name);
+        let matches =
+            |f: &&Function| f.name == name || f.name.split_once(':').is_some_and(|(_, plain)| plain == name);
         self.functions.iter().find(matches).map(|f| f.start)
     }
 }

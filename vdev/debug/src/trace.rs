@@ -117,7 +117,9 @@ impl<'a, W: Write> Tracer<'a, W> {
             return;
         }
         let result = if self.json {
-            serde_json::to_writer(&mut self.out, event).map_err(io::Error::from).and_then(|()| self.out.write_all(b"\n"))
+            serde_json::to_writer(&mut self.out, event)
+                .map_err(io::Error::from)
+                .and_then(|()| self.out.write_all(b"\n"))
         } else {
             writeln!(self.out, "{event}")
         };
@@ -171,7 +173,11 @@ fn accesses<B: Bus>(core: &Core<B>, insn: &Insn, pc: u32) -> Vec<DataAccess> {
     let base = |rn: u8| if rn == 15 { pc.wrapping_add(4) & !3 } else { core.reg(rn) };
     let resolve = |address: &Address| match *address {
         Address::Imm { rn, offset, index, .. } => {
-            if index { base(rn).wrapping_add_signed(offset) } else { base(rn) }
+            if index {
+                base(rn).wrapping_add_signed(offset)
+            } else {
+                base(rn)
+            }
         }
         Address::Reg { rn, rm, shift } => base(rn).wrapping_add(core.reg(rm) << shift),
         Address::Literal { offset, .. } => base(15).wrapping_add_signed(offset),
@@ -205,8 +211,12 @@ fn accesses<B: Bus>(core: &Core<B>, insn: &Insn, pc: u32) -> Vec<DataAccess> {
             let values = (0..16u8).filter(|n| registers & (1 << n) != 0).map(|n| Some(core.reg(n))).collect();
             words(Kind::Write, start, values)
         }
-        Insn::FpLoad { rn, offset, .. } => words(Kind::Read, base(rn).wrapping_add_signed(offset), vec![None]),
-        Insn::FpStore { rn, offset, .. } => words(Kind::Write, base(rn).wrapping_add_signed(offset), vec![None]),
+        Insn::FpLoad { rn, offset, .. } => {
+            words(Kind::Read, base(rn).wrapping_add_signed(offset), vec![None])
+        }
+        Insn::FpStore { rn, offset, .. } => {
+            words(Kind::Write, base(rn).wrapping_add_signed(offset), vec![None])
+        }
         _ => Vec::new(),
     }
 }

@@ -12,6 +12,7 @@ pub mod decoder;
 pub mod fuzz;
 pub mod gdb_fuzz;
 pub mod lockstep;
+pub mod options;
 pub mod programs;
 pub mod qemu;
 pub mod report;

@@ -134,7 +134,7 @@ const FRAME: usize = 2 + 3 + 131 + SPECIAL_WRITE + 3;
 const ANSWER: usize = SPECIAL_WRITE + 64;
 
 /// One command under way.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Exchange {
     frame: [u8; FRAME],
     len: usize,
@@ -289,5 +289,13 @@ impl Exchange {
     /// Why the command failed.
     pub fn error(&self) -> Option<Error> {
         self.failed
+    }
+}
+
+/// Without the data: frames may carry keys, and logs are kept.
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let opcode = self.frame.first();
+        write!(f, "Exchange({opcode:02x?}, step {} of {:?}, {:?})", self.step, self.steps, self.failed)
     }
 }

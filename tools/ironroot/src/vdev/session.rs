@@ -6,6 +6,7 @@ use ironroot_chip::peripherals::usart::INSTANCES;
 use ironroot_chip::{Board, RomImage, Stm32h735};
 use ironroot_cpu::bus::{Access, Bus, Kind, Master, Size};
 use ironroot_cpu::machine::{Machine, Stop};
+use ironroot_cpu::semihosting;
 use ironroot_layout::stm32h735::HAND_OFF;
 
 /// Instructions between two looks at the serial ports: a line is reported at most so late.
@@ -36,6 +37,8 @@ pub struct Output {
 pub enum End {
     /// The watcher of the output asked for it.
     Asked,
+    /// The program ended by semihosting: true if it says that it ended well.
+    Exited(bool),
     /// The core stopped, for this reason.
     Stopped(Stop),
 }
@@ -77,12 +80,17 @@ impl Session {
         loop {
             let left = end.saturating_sub(self.machine.core.instructions);
             let stop = self.machine.run(left.min(SLICE));
+            let call = self.machine.core.semihosting && matches!(stop, Stop::Bkpt { imm: semihosting::CALL, .. });
+            let exited = if call { semihosting::serve(&mut self.machine) } else { None };
             for output in self.take_output() {
                 if !watch(self, output) {
                     return End::Asked;
                 }
             }
-            if stop != Stop::Limit || left <= SLICE {
+            if let Some(well) = exited {
+                return End::Exited(well);
+            }
+            if !call && (stop != Stop::Limit || left <= SLICE) {
                 return End::Stopped(stop);
             }
         }

@@ -164,7 +164,7 @@ impl Region {
             |words: &[u32]| -> Vec<u8> { words.iter().rev().flat_map(|w| w.to_be_bytes()).collect() };
         let key: [u8; 16] = reversed(&self.key).try_into().unwrap_or([0; 16]);
         let version = self.config >> 16;
-        let place = (index & 3) << 28 | block / BLOCK;
+        let place = (index & 3) << 28 | (block / BLOCK);
         let counter: [u8; 16] =
             reversed(&[place, version, self.nonce[0], self.nonce[1]]).try_into().unwrap_or([0; 16]);
         let mut stream = counter.into();

@@ -17,7 +17,7 @@ use ironroot_layout::stm32h735::options::SecureArea;
 use ironroot_layout::stm32h735::{FLASH, SECTOR, SECTOR_COUNT, SYSTEM_FLASH, rss};
 use ironroot_layout::{Address, Region};
 
-use crate::flash::options::{OptionBytes, ReadProtection};
+use crate::flash::options::{OptionBytes, ReadProtection, covers};
 use crate::map::Regions;
 use crate::security::{Mode, Security};
 
@@ -30,6 +30,8 @@ pub enum Entry {
     Runs,
     /// Erased, or no vector table.
     Blank,
+    /// Reading it is a bus error: power was lost while it was written or erased.
+    Damaged,
     /// It cannot be read from here.
     Unknown,
 }
@@ -37,7 +39,11 @@ pub enum Entry {
 impl Entry {
     /// Judges the first two words as RSS does: stack pointer and Thumb entry rather than erased flash.
     pub const fn judge(stack: u32, entry: u32) -> Entry {
-        if stack.is_multiple_of(4) && entry & 1 == 1 && entry != u32::MAX { Entry::Runs } else { Entry::Blank }
+        if stack.is_multiple_of(4) && entry & 1 == 1 && entry != u32::MAX {
+            Entry::Runs
+        } else {
+            Entry::Blank
+        }
     }
 }
 
@@ -51,8 +57,12 @@ pub struct Content<'a> {
 }
 
 impl Content<'_> {
-    /// What stands at `address` after the sectors in `erased` were erased.
-    fn at(&self, address: u32, erased: u32) -> Entry {
+    /// What a boot finds at `address` after the sectors in `erased` were erased.
+    fn at(&self, address: u32, options: &OptionBytes, erased: u32) -> Entry {
+        // Vectors are read as data, and execute-only flash reads as zero.
+        if covers(options.pcrop(), address) {
+            return Entry::Blank;
+        }
         let sector = address.wrapping_sub(FLASH.start().value()) / SECTOR.bytes();
         if sector < SECTOR_COUNT && erased >> sector & 1 == 1 { Entry::Blank } else { (self.entry)(address) }
     }
@@ -86,8 +96,8 @@ fn inside(region: Region, address: u32) -> bool {
 
 /// What a power-on with these options leads to. `erased`: sectors erased since `content` was looked at, bit n is sector n.
 pub fn next_boot(options: &OptionBytes, boot0: bool, content: &Content<'_>, erased: u32) -> Boot {
-    let code = |address, boot| match content.at(address, erased) {
-        Entry::Blank => Boot::Nothing,
+    let code = |address, boot| match content.at(address, options, erased) {
+        Entry::Blank | Entry::Damaged => Boot::Nothing,
         Entry::Runs | Entry::Unknown => boot,
     };
     // At level 2 the bootloader is not reachable, or answers nothing.
@@ -103,11 +113,9 @@ pub fn next_boot(options: &OptionBytes, boot0: bool, content: &Content<'_>, eras
         Security::after_reset(options, boot0, true, false).vector_base()
     };
     if inside(FLASH, target) {
-        return match code(target, Boot::Application) {
-            // RSS starts the bootloader rather than erased flash.
-            Boot::Nothing if options.security() => bootloader,
-            boot => boot,
-        };
+        // RSS starts the bootloader rather than erased flash; with damaged flash it stops itself.
+        let blank = content.at(target, options, erased) == Entry::Blank;
+        return if blank && options.security() { bootloader } else { code(target, Boot::Application) };
     }
     if inside(SYSTEM_FLASH, target) {
         return if inside(rss::BOOTLOADER, target) { bootloader } else { Boot::Nothing };
@@ -139,7 +147,8 @@ impl State {
         let boot = next_boot(&options, boot0, content, erased);
         let mode = if options.security() { Mode::SecureAccess } else { Mode::Standard };
         // Whether half of the firmware still opens debug nobody knows.
-        let debug_open = mode == Mode::SecureAccess && content.opens_debug && erased == 0 && boot.runs_own_code();
+        let debug_open =
+            mode == Mode::SecureAccess && content.opens_debug && erased == 0 && boot.runs_own_code();
         State { options, mode, debug_open, boot, erased }
     }
 
@@ -172,9 +181,8 @@ impl Outlook {
     /// The outlook of a device with these options and content.
     pub fn of(options: &OptionBytes, content: &Content<'_>, erased: u32) -> Outlook {
         let question = Question { content, wanted: OptionBytes::FACTORY, power_cycles: true };
-        let starts = [false, true].map(|boot0| {
-            (State::power_on(*options, boot0, content, erased), Some(Step::PowerOn { boot0 }))
-        });
+        let starts = [false, true]
+            .map(|boot0| (State::power_on(*options, boot0, content, erased), Some(Step::PowerOn { boot0 })));
         if let Some(steps) = ways(&starts, &question) {
             return Outlook::Open(steps);
         }

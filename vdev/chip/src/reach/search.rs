@@ -64,6 +64,7 @@ const ALL_SECTORS: u32 = 0xFF;
 const REMOVED: u32 = 0x8000_00FF;
 const ERASE_BIT: u32 = 1 << 31;
 const RDP: u32 = 0xFF00;
+const LEVEL_0: u32 = 0xAA00;
 const LEVEL_1: u32 = 0xBB00;
 const SECURITY: u32 = 1 << 21;
 
@@ -133,7 +134,15 @@ fn moves(state: &State, question: &Question<'_>, visit: &mut dyn FnMut(State, St
         (false, false) => return,
     };
     let current = &state.options;
-    for wanted in candidates(current, &question.wanted) {
+    let level_1 = current.read_protection() == ReadProtection::Level1;
+    let wishes = match by {
+        // At level 1 the bootloader serves nothing but its readout unprotect.
+        Agent::Bootloader if level_1 => {
+            vec![OptionBytes { optsr: current.optsr & !RDP | LEVEL_0, ..*current }]
+        }
+        _ => candidates(current, &question.wanted),
+    };
+    for wanted in wishes {
         // Level 2 is the end: it is reached with everything else done, or not at all.
         let level_2 = wanted.read_protection() == ReadProtection::Level2;
         if wanted == *current || level_2 && wanted != question.wanted {
@@ -146,8 +155,9 @@ fn moves(state: &State, question: &Question<'_>, visit: &mut dyn FnMut(State, St
         }
     }
     // A debugger or a boot from elsewhere at level 1 is an intrusion, under which nothing is erased.
-    let protected =
-        is_valid(current.pcrop()) || is_valid(current.secure_area()) || current.wpsn & ALL_SECTORS != ALL_SECTORS;
+    let protected = is_valid(current.pcrop())
+        || is_valid(current.secure_area())
+        || current.wpsn & ALL_SECTORS != ALL_SECTORS;
     if protected && current.read_protection() == ReadProtection::Level0 {
         let wanted = OptionBytes { prar: REMOVED, scar: REMOVED, wpsn: ALL_SECTORS, ..*current };
         if let Some(options) = change::removal(current, &wanted) {
@@ -157,29 +167,27 @@ fn moves(state: &State, question: &Question<'_>, visit: &mut dyn FnMut(State, St
     }
 }
 
-/// The options that a move from `current` towards `goal` can ask for.
-fn candidates(current: &OptionBytes, goal: &OptionBytes) -> impl Iterator<Item = OptionBytes> {
-    let levels = distinct([current.optsr & RDP, goal.optsr & RDP, LEVEL_1, current.optsr & RDP]);
-    let security = distinct([current.optsr & SECURITY, goal.optsr & SECURITY]);
+/// The options that a move from `current` towards `goal` can ask for. What no rule guards (write protection, boot addresses,
+/// the small fields) goes to its goal at once.
+fn candidates(current: &OptionBytes, goal: &OptionBytes) -> Vec<OptionBytes> {
+    let levels = distinct([current.optsr & RDP, goal.optsr & RDP, LEVEL_1]);
+    let securities = distinct([current.optsr & SECURITY, goal.optsr & SECURITY]);
     let area = |current: u32, goal: u32| {
         distinct([current, goal, current | ERASE_BIT, goal | ERASE_BIT].map(|value| value & AREA_WRITABLE))
     };
     let (scars, prars) = (area(current.scar, goal.scar), area(current.prar, goal.prar));
-    let rest = distinct([*current, *goal]);
-    let mut all = Vec::with_capacity(96);
-    for rest in &rest {
-        for level in &levels {
-            for security in &security {
-                for scar in &scars {
-                    for prar in &prars {
-                        let optsr = rest.optsr & !(RDP | SECURITY) | level | security;
-                        all.push(current.with(&OptionBytes { optsr, prar: *prar, scar: *scar, ..*rest }));
-                    }
+    let mut all = Vec::with_capacity(64);
+    for level in &levels {
+        for security in &securities {
+            let optsr = goal.optsr & !(RDP | SECURITY) | level | security;
+            for scar in &scars {
+                for prar in &prars {
+                    all.push(current.with(&OptionBytes { optsr, prar: *prar, scar: *scar, ..*goal }));
                 }
             }
         }
     }
-    all.into_iter()
+    all
 }
 
 /// The values without repetitions.

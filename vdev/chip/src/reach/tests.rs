@@ -27,10 +27,7 @@ fn standard_mode_below_level_2_always_leads_back() {
 
 #[test]
 fn a_factory_part_needs_only_power() {
-    assert_eq!(
-        outlook(&FACTORY, Entry::Blank, false),
-        Outlook::Open(vec![Step::PowerOn { boot0: false }])
-    );
+    assert_eq!(outlook(&FACTORY, Entry::Blank, false), Outlook::Open(vec![Step::PowerOn { boot0: false }]));
 }
 
 #[test]

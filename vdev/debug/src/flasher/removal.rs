@@ -37,11 +37,9 @@ impl Flasher<'_> {
         if status & ERRORS != 0 {
             return Err(FlasherError::Erase { sector: 0, status });
         }
-        for (offset, wanted) in [
-            (reg::PRAR_CUR, wanted.prar),
-            (reg::SCAR_CUR, wanted.scar),
-            (reg::WPSN_CUR, wanted.wpsn),
-        ] {
+        for (offset, wanted) in
+            [(reg::PRAR_CUR, wanted.prar), (reg::SCAR_CUR, wanted.scar), (reg::WPSN_CUR, wanted.wpsn)]
+        {
             let found = self.get(offset)?;
             if found != wanted {
                 return Err(FlasherError::ReadBack { address: FLASH_REGISTERS + offset, wanted, found });

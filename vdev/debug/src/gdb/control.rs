@@ -45,6 +45,11 @@ impl<B: DebugPort> Session<B> {
             }
             return Progress::Runs;
         }
+        // Debug events in code that may be executed but not read are ignored; a step into it ends behind it.
+        let stepped = stepping && matches!(stop, Stop::Limit);
+        if (steered || stepped) && !self.machine.core.bus.debug_halt_allowed(self.machine.core.r[15]) {
+            return Progress::Runs;
+        }
         Progress::Stopped(match stop {
             // A debugger's halt ends a sleep, so a step over WFI is a step.
             Stop::Limit | Stop::Idle if stepping => SingleThreadStopReason::DoneStep,
@@ -59,7 +64,9 @@ impl<B: DebugPort> Session<B> {
                 let (kind, addr) = self.watched(hit);
                 SingleThreadStopReason::Watch { tid: (), kind, addr }
             }
-            Stop::Bkpt { .. } | Stop::Halted | Stop::Chip(_) | Stop::Hook => SingleThreadStopReason::Signal(Signal::SIGTRAP),
+            Stop::Bkpt { .. } | Stop::Halted | Stop::Chip(_) | Stop::Hook => {
+                SingleThreadStopReason::Signal(Signal::SIGTRAP)
+            }
             Stop::Lockup => SingleThreadStopReason::Signal(Signal::SIGSEGV),
         })
     }

@@ -139,7 +139,11 @@ mod tests {
     fn packets_are_cut_out_of_noise() {
         assert_eq!(units(b"++x$g#67-\x03"), [Unit::Packet(b"$g#67".to_vec()), Unit::Repeat, Unit::Interrupt]);
         assert_eq!(units(b"$m0#$g#67"), [Unit::Packet(b"$g#67".to_vec())]);
-        assert_eq!(units(b"$m0,$g#67"), [Unit::Packet(b"$g#67".to_vec())], "a new packet ends an unfinished one");
+        assert_eq!(
+            units(b"$m0,$g#67"),
+            [Unit::Packet(b"$g#67".to_vec())],
+            "a new packet ends an unfinished one"
+        );
         assert_eq!(units(b"$g#68$g#zz$g#+7"), [Unit::Damaged, Unit::Damaged, Unit::Damaged]);
     }
 

@@ -99,7 +99,12 @@ fn watch(thread: JoinHandle<Result<Outcome, String>>, progress: &AtomicU64) -> R
 }
 
 /// Sends `count` packets to copies of `device`. `progress` counts them, for a watchdog. Err: what broke, with the packet.
-pub fn run<B: DebugPort>(device: &Machine<B>, count: u64, seed: u64, progress: &AtomicU64) -> Result<Outcome, String> {
+pub fn run<B: DebugPort>(
+    device: &Machine<B>,
+    count: u64,
+    seed: u64,
+    progress: &AtomicU64,
+) -> Result<Outcome, String> {
     let mut random = Random(seed);
     let mut outcome = Outcome::default();
     let mut remote = Remote::new(Session::new(device.clone()));
@@ -110,7 +115,8 @@ pub fn run<B: DebugPort>(device: &Machine<B>, count: u64, seed: u64, progress: &
         let bytes = random.unit();
         outcome.packets += 1;
         progress.fetch_add(1, Ordering::Relaxed);
-        let context = |what: String| format!("seed {seed}, packet {}: {what}: {}", outcome.packets, shown(&bytes));
+        let context =
+            |what: String| format!("seed {seed}, packet {}: {what}: {}", outcome.packets, shown(&bytes));
         remote.receive(&bytes);
         let mut out = remote.take_output();
         if remote.state() == State::Running {
@@ -131,7 +137,12 @@ pub fn run<B: DebugPort>(device: &Machine<B>, count: u64, seed: u64, progress: &
             return Err(format!("seed {seed}, packet {}: no answer: {}", outcome.packets, shown(&bytes)));
         }
         if out.len() > LONGEST {
-            return Err(format!("seed {seed}, packet {}: {} bytes: {}", outcome.packets, out.len(), shown(&bytes)));
+            return Err(format!(
+                "seed {seed}, packet {}: {} bytes: {}",
+                outcome.packets,
+                out.len(),
+                shown(&bytes)
+            ));
         }
         if remote.state() != State::Stopped {
             outcome.ends += 1;
@@ -239,14 +250,47 @@ const TEMPLATES: &[&str] = &[
 
 /// Where something is, and where not.
 const PLACES: &[u32] = &[
-    0, 0x0800_0000, 0x0802_0000, 0x080F_FFE0, 0x0810_0000, 0x1FF0_0000, 0x1FF1_0000, 0x1FF1_E800, 0x2000_0000, 0x2001_FFFC,
-    0x2400_0000, 0x2404_FFFF, 0x3800_3F00, 0x3880_0000, 0x4000_0000, 0x5200_2000, 0x5200_2004, 0x5200_2008, 0x5200_200C,
-    0x5200_2010, 0x5200_2014, 0x5200_2018, 0x5200_201C, 0x5200_2020, 0x5802_4400, 0xE000_0000, 0xE000_1000, 0xE000_E010,
-    0xE000_ED00, 0xE000_ED08, 0xE000_ED0C, 0xE000_ED94, 0xE000_EDF0, 0xFFFF_FFFF, 0xFFFF_FFF0, 0x8000_0000,
+    0,
+    0x0800_0000,
+    0x0802_0000,
+    0x080F_FFE0,
+    0x0810_0000,
+    0x1FF0_0000,
+    0x1FF1_0000,
+    0x1FF1_E800,
+    0x2000_0000,
+    0x2001_FFFC,
+    0x2400_0000,
+    0x2404_FFFF,
+    0x3800_3F00,
+    0x3880_0000,
+    0x4000_0000,
+    0x5200_2000,
+    0x5200_2004,
+    0x5200_2008,
+    0x5200_200C,
+    0x5200_2010,
+    0x5200_2014,
+    0x5200_2018,
+    0x5200_201C,
+    0x5200_2020,
+    0x5802_4400,
+    0xE000_0000,
+    0xE000_1000,
+    0xE000_E010,
+    0xE000_ED00,
+    0xE000_ED08,
+    0xE000_ED0C,
+    0xE000_ED94,
+    0xE000_EDF0,
+    0xFFFF_FFFF,
+    0xFFFF_FFF0,
+    0x8000_0000,
 ];
 
 /// Flash keys and other words that open something.
-const WORDS: &[u32] = &[0x4567_0123, 0xCDEF_89AB, 0x0819_2A3B, 0x4C5D_6E7F, 0x05FA_0004, 0xA05F_0003, 0x0000_00B6, 0x37];
+const WORDS: &[u32] =
+    &[0x4567_0123, 0xCDEF_89AB, 0x0819_2A3B, 0x4C5D_6E7F, 0x05FA_0004, 0xA05F_0003, 0x0000_00B6, 0x37];
 
 /// SplitMix64.
 struct Random(u64);
@@ -290,7 +334,10 @@ impl Random {
     fn address(&mut self) -> u32 {
         match self.below(8) {
             0 => self.next() as u32,
-            _ => self.pick(PLACES).unwrap_or_default().wrapping_add(self.below(9) as u32 * (self.below(5) as u32)),
+            _ => self
+                .pick(PLACES)
+                .unwrap_or_default()
+                .wrapping_add(self.below(9) as u32 * (self.below(5) as u32)),
         }
     }
 
@@ -305,7 +352,13 @@ impl Random {
 
     fn hex(&mut self) -> String {
         match self.below(3) {
-            0 => self.pick(WORDS).unwrap_or_default().to_le_bytes().iter().map(|byte| format!("{byte:02x}")).collect(),
+            0 => self
+                .pick(WORDS)
+                .unwrap_or_default()
+                .to_le_bytes()
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
             _ => {
                 let size = self.size();
                 self.bytes(size).iter().map(|byte| format!("{byte:02x}")).collect()
@@ -336,7 +389,9 @@ impl Random {
                 b'&' => body.extend(self.hex().bytes()),
                 b'~' => body.extend(self.binary()),
                 // The command of that name, and the question of `vCont?`, stay what they are.
-                b'?' if at > 0 && template != "vCont?" => body.extend(format!("{:x}", self.below(48)).bytes()),
+                b'?' if at > 0 && template != "vCont?" => {
+                    body.extend(format!("{:x}", self.below(48)).bytes())
+                }
                 _ => body.push(letter),
             }
         }
@@ -388,7 +443,10 @@ impl Random {
                 frame
             }
             18 if self.one_in(50) => packet(&vec![b'm'; MAX_BODY + self.below(3 * MAX_BODY)]),
-            18 => self.pick(&[&b"\x03"[..], b"+", b"-", b"++--", b"$", b"#", b"$#00", b"}"]).unwrap_or_default().to_vec(),
+            18 => self
+                .pick(&[&b"\x03"[..], b"+", b"-", b"++--", b"$", b"#", b"$#00", b"}"])
+                .unwrap_or_default()
+                .to_vec(),
             _ => self.bytes(64),
         }
     }
@@ -403,6 +461,9 @@ mod tests {
         let outcome = campaign(20_000, 1).unwrap_or_else(|what| panic!("{what}"));
         assert_eq!(outcome.packets, 20_000);
         // The campaign reaches what it is about: it is understood, refused, and lets the device run.
-        assert!(outcome.answers > 2_000 && outcome.errors > 2_000 && outcome.runs > 200 && outcome.ends > 50, "{outcome:?}");
+        assert!(
+            outcome.answers > 2_000 && outcome.errors > 2_000 && outcome.runs > 200 && outcome.ends > 50,
+            "{outcome:?}"
+        );
     }
 }

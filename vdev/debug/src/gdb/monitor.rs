@@ -16,12 +16,19 @@ const COMMANDS: [(&str, &str); 5] = [
 ];
 
 impl<B: DebugPort> MonitorCmd for Session<B> {
-    fn handle_monitor_cmd(&mut self, cmd: &[u8], mut out: ConsoleOutput<'_>) -> Result<(), <Self as Target>::Error> {
+    fn handle_monitor_cmd(
+        &mut self,
+        cmd: &[u8],
+        mut out: ConsoleOutput<'_>,
+    ) -> Result<(), <Self as Target>::Error> {
         match std::str::from_utf8(cmd).map(str::trim) {
             Ok("reset" | "reset halt" | "reset init") => {
                 self.machine.system_reset();
                 outputln!(out, "The device is reset and stands at its first instruction.");
-                outputln!(out, "GDB still shows what it read before: `maintenance flush register-cache` renews it.");
+                outputln!(
+                    out,
+                    "GDB still shows what it read before: `maintenance flush register-cache` renews it."
+                );
                 if let Err(refusal) = self.machine.core.bus.gate() {
                     outputln!(out, "{refusal}");
                 }

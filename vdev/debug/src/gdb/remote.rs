@@ -14,7 +14,7 @@ use gdbstub::stub::{DisconnectReason, GdbStub, SingleThreadStopReason};
 
 use super::control::Progress;
 use super::framer::{self, Framer, MAX_BODY, Unit};
-use super::target::Session;
+use super::target::{Mode, Session};
 use crate::port::{DebugPort, Refusal};
 
 /// Where the session is.
@@ -143,7 +143,13 @@ impl<B: DebugPort> Remote<B> {
 
     fn interrupt(&mut self) {
         // Holding the model still is not halting the core: a closed port shows nothing of it either way.
-        self.session.note_if_closed();
+        let open = self.session.note_if_closed();
+        let core = &self.session.machine.core;
+        if open && !core.bus.debug_halt_allowed(core.r[15]) {
+            // In code that may be executed but not read a halt waits until the core has left it.
+            self.session.mode = Mode::Step;
+            return;
+        }
         self.stopped(SingleThreadStopReason::Signal(Signal::SIGINT));
     }
 
@@ -239,7 +245,8 @@ impl<B: DebugPort> Remote<B> {
     fn renew_stub(&mut self) {
         self.state = State::Stopped;
         let built = GdbStub::builder(self.written.clone()).packet_buffer_size(MAX_BODY).build();
-        let Ok(stub) = built.map_err(drop).and_then(|stub| stub.run_state_machine(&mut self.session).map_err(drop))
+        let Ok(stub) =
+            built.map_err(drop).and_then(|stub| stub.run_state_machine(&mut self.session).map_err(drop))
         else {
             self.state = State::Detached;
             return;
@@ -316,7 +323,9 @@ impl<B: DebugPort> Remote<B> {
 fn asks_for_too_much(body: &[u8]) -> bool {
     let Some(rest) = body.strip_prefix(b"m") else { return false };
     let length = rest.split(|byte| *byte == b',').nth(1).and_then(|digits| std::str::from_utf8(digits).ok());
-    length.and_then(|digits| usize::from_str_radix(digits, 16).ok()).is_none_or(|length| length > MAX_BODY / 2)
+    length
+        .and_then(|digits| usize::from_str_radix(digits, 16).ok())
+        .is_none_or(|length| length > MAX_BODY / 2)
 }
 
 /// A refusal without the letters that frame packets.

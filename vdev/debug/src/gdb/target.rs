@@ -4,7 +4,8 @@ use gdbstub::common::Signal;
 use gdbstub::target::ext::base::BaseOps;
 use gdbstub::target::ext::base::single_register_access::{SingleRegisterAccess, SingleRegisterAccessOps};
 use gdbstub::target::ext::base::singlethread::{
-    SingleThreadBase, SingleThreadResume, SingleThreadResumeOps, SingleThreadSingleStep, SingleThreadSingleStepOps,
+    SingleThreadBase, SingleThreadResume, SingleThreadResumeOps, SingleThreadSingleStep,
+    SingleThreadSingleStepOps,
 };
 use gdbstub::target::ext::breakpoints::{
     Breakpoints, BreakpointsOps, HwBreakpoint, HwBreakpointOps, HwWatchpoint, HwWatchpointOps, SwBreakpoint,
@@ -200,8 +201,9 @@ impl<B: DebugPort> Session<B> {
             15 => {
                 core.r[15] = value & !1;
                 core.it = 0;
-                // Whoever sends the core elsewhere does not mean it to go on sleeping there.
+                // Whoever sends the core elsewhere does not mean it to sleep on there, and a halt is a way out of lockup (B1.5.15).
                 core.sleep = Sleep::Awake;
+                core.lockup = false;
             }
             16 => {
                 core.flags = Flags::from_apsr(value);
@@ -259,7 +261,9 @@ impl<B: DebugPort> Session<B> {
     }
 
     fn remove_breakpoint(&mut self, address: u32, kind: BreakKind) -> TargetResult<bool, Self> {
-        let Some(at) = self.breakpoints.iter().position(|known| *known == (address, kind)) else { return Ok(false) };
+        let Some(at) = self.breakpoints.iter().position(|known| *known == (address, kind)) else {
+            return Ok(false);
+        };
         self.breakpoints.swap_remove(at);
         self.renew_breakpoints();
         Ok(true)

@@ -36,7 +36,8 @@ pub fn serve_tcp_once<B: SwjPort>(
         if served.quit || (!reply.is_empty() && (&stream).write_all(&reply).is_err()) {
             break;
         }
-        let limit = if input.is_empty() { SLICE } else { (served.clocks * CYCLES_PER_CLOCK).clamp(64, SLICE) };
+        let limit =
+            if input.is_empty() { SLICE } else { (served.clocks * CYCLES_PER_CLOCK).clamp(64, SLICE) };
         if probe.target.run(limit) != Activity::Runs && input.is_empty() {
             probe.target.pass_time();
         }

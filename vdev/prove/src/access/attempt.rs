@@ -209,7 +209,8 @@ fn write_options(bench: &mut Bench, by: By) -> Outcome {
         (reg::WPSN_PRG, wanted),
         (reg::OPTCR, optcr::OPTSTART),
     ];
-    let done = sequence.into_iter().try_for_each(|(offset, value)| by.write(bench, FLASH_REGISTERS + offset, value));
+    let done =
+        sequence.into_iter().try_for_each(|(offset, value)| by.write(bench, FLASH_REGISTERS + offset, value));
     bench.settle();
     let status = done.and_then(|()| by.read(bench, FLASH_REGISTERS + reg::OPTSR_CUR));
     let after = bench.chip().options().wpsn;

@@ -175,7 +175,8 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let with = |f: &mut fmt::Formatter<'_>, text: &str, flags: u32| {
             f.write_str(text)?;
-            let names = [(WRPERR, "WRPERR"), (RDPERR, "RDPERR"), (RDSERR, "RDSERR"), (OPTCHANGEERR, "OPTCHANGEERR")];
+            let names =
+                [(WRPERR, "WRPERR"), (RDPERR, "RDPERR"), (RDSERR, "RDSERR"), (OPTCHANGEERR, "OPTCHANGEERR")];
             names.iter().filter(|(bit, _)| flags & bit != 0).try_for_each(|(_, name)| write!(f, " + {name}"))
         };
         match self {
@@ -209,7 +210,9 @@ impl Key {
     /// Every question, situation by situation.
     pub fn all() -> impl Iterator<Item = Key> {
         let situations = Mode::ALL.iter().flat_map(|&mode| {
-            Level::ALL.iter().flat_map(move |&level| Moment::ALL.iter().map(move |&moment| (mode, level, moment)))
+            Level::ALL
+                .iter()
+                .flat_map(move |&level| Moment::ALL.iter().map(move |&moment| (mode, level, moment)))
         });
         situations.flat_map(|(mode, level, moment)| {
             Area::ALL.iter().flat_map(move |&area| {

@@ -5,8 +5,10 @@
 //! h73x-flash and rss-h73x; the section is at each line. It knows nothing of the chip's own rule table: that one is the
 //! model, this one is what the model is held against. Where the sheets are silent on a detail, the line says so.
 
-use super::cell::{Area, Documented, Key, Kind, Level, Mode, Moment, Outcome, OPTCHANGEERR, RDPERR, RDSERR, WRPERR};
 use super::cell::Why;
+use super::cell::{
+    Area, Documented, Key, Kind, Level, Mode, Moment, OPTCHANGEERR, Outcome, RDPERR, RDSERR, WRPERR,
+};
 
 use Area::{Backup, Bootloader, Library, Options, Pcrop, Rss, Secure, User};
 use Kind::{DebugHalt, DebugRead, DebugWrite, DmaRead, DmaWrite, Execute, Read, Write};
@@ -139,7 +141,12 @@ mod tests {
             .map(|documented| (documented.source, documented.outcome.to_string()))
             .collect();
         for line in TABLE {
-            assert!(used.contains(&(line.source, line.outcome.to_string())), "{}: {}", line.source, line.outcome);
+            assert!(
+                used.contains(&(line.source, line.outcome.to_string())),
+                "{}: {}",
+                line.source,
+                line.outcome
+            );
         }
     }
 

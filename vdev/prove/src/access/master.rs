@@ -34,7 +34,9 @@ impl By {
                 let access = dma(bench, Kind::Read);
                 bench.chip().read(address, access).map_err(|_| Refused::Fault)
             }
-            By::Debugger => bench.chip().debugger_read(address, Size::Word).map_err(|refusal| refused(&refusal)),
+            By::Debugger => {
+                bench.chip().debugger_read(address, Size::Word).map_err(|refusal| refused(&refusal))
+            }
         }
     }
 

@@ -251,11 +251,15 @@ mod tests {
             assert!(status.success());
         };
         run(Command::new("arm-none-eabi-as").arg("-o").arg(&object).arg(source));
-        run(Command::new("arm-none-eabi-objcopy").args(["-O", "binary", "-j", ".text"]).arg(&object).arg(&binary));
+        run(Command::new("arm-none-eabi-objcopy")
+            .args(["-O", "binary", "-j", ".text"])
+            .arg(&object)
+            .arg(&binary));
         let bytes = std::fs::read(binary).expect("assembled");
         let code: Vec<u8> = CODE.iter().flat_map(|half| half.to_le_bytes()).collect();
         assert_eq!(bytes, code);
-        let symbols = Command::new("arm-none-eabi-nm").arg(&object).output().expect("install binutils-arm-none-eabi");
+        let symbols =
+            Command::new("arm-none-eabi-nm").arg(&object).output().expect("install binutils-arm-none-eabi");
         let symbols = String::from_utf8_lossy(&symbols.stdout).into_owned();
         assert!(symbols.contains(&format!("{FAULT:08x} a fault_offset").replace(" a ", " A ")), "{symbols}");
     }
@@ -275,7 +279,10 @@ mod tests {
         assert_eq!(bench.ask(Op::WriteDouble, ARGUMENTS, 1, 2), Answer::Value(0));
         assert_eq!((bench.peek(ARGUMENTS), bench.peek(ARGUMENTS + 4)), (1, 2));
         assert_eq!(bench.ask(Op::Search, ARGUMENTS, 2, 16), Answer::Value(1));
-        assert!(matches!(bench.read(0x6000_0000), Answer::Fault(cfsr) if cfsr & 1 << 9 != 0), "precise bus fault");
+        assert!(
+            matches!(bench.read(0x6000_0000), Answer::Fault(cfsr) if cfsr & 1 << 9 != 0),
+            "precise bus fault"
+        );
         assert!(matches!(bench.ask(Op::Call, 0x6000_0001, 0, 0), Answer::Fault(_)));
         // adds r0, r0, r1; bx lr
         bench.poke(ARGUMENTS, &[0x40, 0x18, 0x70, 0x47]);

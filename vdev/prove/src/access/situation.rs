@@ -97,7 +97,8 @@ impl Situations {
         let others = rom.segments().iter().filter(|segment| !inside(segment.address));
         let others = others.map(|segment| (segment.address, segment.bytes.clone()));
         let probe = [(rss::RSS.start().value(), image(rss::RSS.start().value())), (RSS_TARGET, target())];
-        let stand_in = RomImage::from_segments(others.chain(probe)).map_err(|error| Error(error.to_string()))?;
+        let stand_in =
+            RomImage::from_segments(others.chain(probe)).map_err(|error| Error(error.to_string()))?;
         Ok(Situations { rom: rom.clone(), stand_in, boards: BTreeMap::new(), current: None })
     }
 
@@ -270,7 +271,9 @@ pub fn change_options(bench: &mut Bench, change: impl FnOnce(&mut OptionBytes)) 
     bench.settle();
     bench.write(FLASH_REGISTERS + reg::OPTCR, optcr::OPTLOCK);
     match bench.read(FLASH_REGISTERS + reg::OPTSR_CUR) {
-        Answer::Value(status) if status & optsr::OPTCHANGEERR == 0 && *bench.chip().options() == wanted => Ok(()),
+        Answer::Value(status) if status & optsr::OPTCHANGEERR == 0 && *bench.chip().options() == wanted => {
+            Ok(())
+        }
         other => failed(format!("the option change was not made: {other:x?}")),
     }
 }

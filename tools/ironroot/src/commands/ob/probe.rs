@@ -173,6 +173,7 @@ impl Probe {
         self.session.chip().debugger_write(clear, PROTECTED, Size::Word).map_err(refused)?;
         Ok(match words {
             (Ok(stack), Ok(entry)) if !hidden => Entry::judge(stack, entry),
+            (Err(DebugRefusal::BusError { .. }), _) if !hidden => Entry::Damaged,
             _ => Entry::Unknown,
         })
     }

@@ -54,13 +54,16 @@ pub fn run(args: &Access, report: &mut Reporter<'_>) -> Result {
         "seconds": matrix.seconds,
     });
     report.result("prove access", summary, summary_text(&matrix, args));
-    match matrix.differences().next() {
-        None => Ok(()),
-        Some(first) => {
-            let cause = format!("{failures} of {} cells differ; the first: {}", matrix.cells.len(), difference(first));
-            Err(Failure::new(internal::COUNTER_EXAMPLE, cause))
-        }
-    }
+    verdict(&matrix)
+}
+
+/// The refusal that a difference is.
+fn verdict(matrix: &Matrix) -> Result {
+    let Some(first) = matrix.differences().next() else { return Ok(()) };
+    let failures = matrix.differences().count();
+    let cause =
+        format!("{failures} of {} cells differ; the first: {}", matrix.cells.len(), difference(first));
+    Err(Failure::new(internal::COUNTER_EXAMPLE, cause))
 }
 
 /// A cell as a line of JSON.
@@ -96,7 +99,10 @@ fn summary_text(matrix: &Matrix, args: &Access) -> String {
     } else {
         (BAD, format!("{failures} NOT as documented"))
     };
-    let page = args.html.as_ref().map(|path| format!("\nPage: {}", crate::report::printable(&path.display().to_string())));
+    let page = args
+        .html
+        .as_ref()
+        .map(|path| format!("\nPage: {}", crate::report::printable(&path.display().to_string())));
     format!(
         "\n{BOLD}{} cells tried{BOLD:#} in {:.1} s: {} granted, {} refused, {} that cannot be tried; {style}{verdict}{style:#}.{}",
         matrix.cells.len(),
@@ -124,7 +130,10 @@ pub(super) fn rows<'a>(matrix: &'a Matrix, mode: Mode, level: Level) -> Vec<(Are
                 continue;
             }
             let same = |other: &Row<'_>| {
-                other.iter().zip(&row).all(|(a, b)| a.measured == b.measured && a.documented.map(|d| d.outcome) == b.documented.map(|d| d.outcome))
+                other.iter().zip(&row).all(|(a, b)| {
+                    a.measured == b.measured
+                        && a.documented.map(|d| d.outcome) == b.documented.map(|d| d.outcome)
+                })
             };
             match rows.iter_mut().find(|(there, _, cells)| *there == area && same(cells)) {
                 Some((_, moments, _)) => moments.push(moment),
@@ -167,4 +176,23 @@ fn coloured(cell: &Cell) -> String {
     };
     let text = format!("{}{}", cell.measured.short(), if cell.agrees() { "" } else { "!" });
     format!("{style}{text:>12}{style:#}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ironroot_codes::Exit;
+    use ironroot_prove::access::{Key, documented};
+
+    #[test]
+    fn one_cell_that_differs_is_a_counter_example() {
+        let key = Key::all().next().expect("there are cells");
+        let says = documented::says(&key).expect("all are documented");
+        let matrix =
+            |measured| Matrix { cells: vec![Cell { key, measured, documented: Some(says) }], seconds: 0.0 };
+        assert!(verdict(&matrix(says.outcome)).is_ok());
+        let failure = verdict(&matrix(Outcome::Granted)).expect_err("a difference");
+        assert_eq!(failure.exit(), Exit::CounterExample);
+        assert!(failure.cause.contains("measured: granted"), "{}", failure.cause);
+    }
 }

@@ -53,11 +53,16 @@ fn table(html: &mut String, matrix: &Matrix, mode: Mode, level: Level) {
     );
     for (column, kind) in Kind::ALL.iter().enumerate() {
         let x = LABEL + column * CELL + CELL / 2;
-        let _ = writeln!(html, "<text class=\"head\" x=\"{x}\" y=\"20\" text-anchor=\"middle\">{kind}</text>");
+        let _ =
+            writeln!(html, "<text class=\"head\" x=\"{x}\" y=\"20\" text-anchor=\"middle\">{kind}</text>");
     }
     for (index, (area, when, cells)) in rows.iter().enumerate() {
         let y = HEAD + index * ROW;
-        let label = if mode == Mode::Standard { area.name().to_owned() } else { format!("{area} ({})", moments(when)) };
+        let label = if mode == Mode::Standard {
+            area.name().to_owned()
+        } else {
+            format!("{area} ({})", moments(when))
+        };
         let _ = writeln!(html, "<text x=\"0\" y=\"{}\">{}</text>", y + 16, escaped(&label));
         for (column, cell) in cells.iter().enumerate() {
             square(html, cell, LABEL + column * CELL, y);

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::device::Device;
 use crate::error::{Failure, Result};
 use crate::report::{BOLD, Reporter, printable};
-use crate::{hex, vdev};
+use crate::{hex, number, vdev};
 
 /// Make a board file with a factory-fresh part
 #[derive(Args, Debug)]
@@ -30,6 +30,9 @@ pub struct New {
     /// Unique id, 24 hex digits that begin with 49525644 ("IRVD", the mark of virtual devices) [default: a random one]
     #[arg(long, value_name = "HEX")]
     uid: Option<String>,
+    /// Product id that the system bootloader reports: stm32flash 0.7 knows 0x450 [default: the part's own, 0x483]
+    #[arg(long, value_name = "PID", value_parser = number::parse_pid)]
+    bootloader_pid: Option<u16>,
     /// Replace an existing file
     #[arg(long)]
     force: bool,
@@ -37,7 +40,7 @@ pub struct New {
 
 /// Runs the command.
 pub fn run(args: &New, report: &mut Reporter<'_>) -> Result {
-    let board = match &args.uid {
+    let mut board = match &args.uid {
         None => Board::with_serial(random_serial()),
         Some(text) => {
             let uid = hex::decode(text).and_then(|bytes| <[u8; 12]>::try_from(bytes).ok());
@@ -49,6 +52,7 @@ pub fn run(args: &New, report: &mut Reporter<'_>) -> Result {
             Board::create(uid).map_err(|e| refused(format!("--uid {text}: {e}")))?
         }
     };
+    board.set_bootloader_pid(args.bootloader_pid);
     if args.force {
         // Held if somebody runs it: a board must not change under a running device.
         match vdev::load(&args.board) {

@@ -67,7 +67,11 @@ pub fn run(args: &Profile, report: &mut Reporter<'_>) -> Result {
     }
     if let Some(rest) = functions.get(ROWS..).filter(|rest| !rest.is_empty()) {
         let count = rest.iter().map(|(_, count)| count).sum();
-        text.push_str(&format!("{count:>12} {:>6.2}%  {DIM}{} more functions{DIM:#}\n", share(count), rest.len()));
+        text.push_str(&format!(
+            "{count:>12} {:>6.2}%  {DIM}{} more functions{DIM:#}\n",
+            share(count),
+            rest.len()
+        ));
     }
     text.push_str(&format!("{total:>12}          {DIM}total{DIM:#}"));
     if let Some(path) = &args.svg {
@@ -87,7 +91,8 @@ pub fn run(args: &Profile, report: &mut Reporter<'_>) -> Result {
     match stop {
         Stop::Lockup => {
             let pc = session.machine.core.r[15];
-            Err(Failure::new(codes::LOCKUP, format!("the core locked up at {pc:#010x}")).about(args.board.display()))
+            Err(Failure::new(codes::LOCKUP, format!("the core locked up at {pc:#010x}"))
+                .about(args.board.display()))
         }
         _ => Ok(()),
     }

@@ -46,6 +46,13 @@ pub struct Run {
     /// Level of the BOOT0 pin for this and later runs
     #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(u8).range(0..=1))]
     boot0: Option<u8>,
+    /// Product id that the system bootloader reports, for this and later runs: stm32flash 0.7 knows 0x450; 0x483 is the
+    /// part's own
+    #[arg(long, value_name = "PID", value_parser = number::parse_pid)]
+    bootloader_pid: Option<u16>,
+    /// Serve BKPT 0xAB as semihosting: text goes where the serial ports go, SYS_EXIT ends the run
+    #[arg(long)]
+    semihosting: bool,
     /// Leave the board file as it is
     #[arg(long)]
     dry_run: bool,
@@ -149,9 +156,13 @@ pub fn run(args: &Run, report: &mut Reporter<'_>) -> Result {
     if let Some(level) = args.boot0 {
         board.set_boot0(level == 1);
     }
+    if let Some(pid) = args.bootloader_pid {
+        board.set_bootloader_pid(Some(pid));
+    }
     let console = console::open(&destination, &mut |place| report.console_open(place))?;
     report.task_begin("run", "running the device");
     let mut session = Session::power_on(&board, &rom);
+    session.machine.core.semihosting = args.semihosting;
     let mut watch = Watch {
         report,
         console,
@@ -199,7 +210,7 @@ fn drive(session: &mut Session, limit: Option<u64>, watch: &mut Watch<'_, '_>) -
         }
         if end == End::Stopped(Stop::Idle) {
             // Virtual time stands while the device sleeps; the host need not be busy with it.
-            std::thread::sleep(std::time::Duration::from_millis(5));
+            watch.console.wait(std::time::Duration::from_millis(5));
         }
     }
 }
@@ -211,6 +222,7 @@ fn finish(args: &Run, session: &mut Session, end: End, report: &mut Reporter<'_>
     let pc = session.machine.core.r[15];
     let reason = match end {
         End::Asked => "until",
+        End::Exited(_) => "exit",
         End::Stopped(Stop::Idle) => "asleep",
         End::Stopped(Stop::Limit) => "instructions",
         End::Stopped(Stop::Lockup) => "lockup",
@@ -221,6 +233,9 @@ fn finish(args: &Run, session: &mut Session, end: End, report: &mut Reporter<'_>
         json!({ "end": reason, "instructions": now.instructions, "virtual_ns": now.nanoseconds }),
     );
     match (end, &args.until) {
+        (End::Exited(false), _) => {
+            return Err(Failure::new(codes::PROGRAM_FAILED, "SYS_EXIT with another reason than application exit"));
+        }
         (End::Stopped(Stop::Lockup), _) => {
             return Err(Failure::new(codes::LOCKUP, format!("the core locked up at {pc:#010x}")));
         }

@@ -25,7 +25,7 @@ access and exception is one line: event `instruction`, `access` or `exception`.
 
 Examples:
   ironroot vdev trace my.board --limit 200
-  ironroot vdev trace my.board --range 0x08020000.. --symbols app.elf --accesses
+  ironroot vdev trace my.board --range 0x08020000..0x08100000 --symbols app.elf --accesses
   ironroot vdev trace my.board --json | grep '\"exception\"'")]
 pub struct Trace {
     /// Board file

@@ -33,7 +33,7 @@ pub struct Bench {
     /// Run the programs under qemu-system-arm as well, and show the ratio
     #[arg(long)]
     vs_qemu: bool,
-    /// Only the benchmarks whose name contains this
+    /// Only the benchmark of this name, or those whose name contains it
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
     /// Timed runs of each, after one to warm up; the median counts
@@ -75,9 +75,12 @@ const GROUPS: &[Group] = &[
 
 /// Runs the command.
 pub fn run(args: &Bench, report: &mut Reporter<'_>) -> Result {
-    let wanted = |name: &&str| args.only.as_ref().is_none_or(|only| name.contains(only.as_str()));
-    if !GROUPS.iter().flat_map(|group| group.names).any(|name| wanted(&name)) {
-        let all: Vec<&str> = GROUPS.iter().flat_map(|group| group.names).copied().collect();
+    let all: Vec<&str> = GROUPS.iter().flat_map(|group| group.names).copied().collect();
+    let exact = args.only.as_ref().is_some_and(|only| all.contains(&only.as_str()));
+    let wanted = |name: &&str| {
+        args.only.as_ref().is_none_or(|only| if exact { name == only } else { name.contains(only.as_str()) })
+    };
+    if !all.iter().any(|name| wanted(name)) {
         let cause =
             format!("--only {}: no benchmark has that in its name", args.only.as_deref().unwrap_or_default());
         return Err(Failure::new(input::USAGE, cause).fix(format!("There are {}.", all.join(", "))));
