@@ -143,9 +143,27 @@ fn bootloader_refuses_hostile_addresses() {
     let d = &mut device;
     // Nothing, the closed parts of system flash, its own RAM and the request block, registers, the end of the space.
     let closed = [
-        0x0010_0000, 0x07FF_FFFF, 0x0810_0000, 0x1FEF_FFFF, 0x1FF0_9000, 0x1FF0_9500, 0x1FF1_0000, 0x1FF2_0000,
-        0x2000_0000, 0x2000_0800, 0x2000_0C00, 0x2000_40FF, 0x2002_0000, 0x2405_0000, 0x3000_8000, 0x3800_4000,
-        0x4000_4800, 0x5200_2F00, 0x5802_4400, 0xE000_ED08, 0xFFFF_FFFF,
+        0x0010_0000,
+        0x07FF_FFFF,
+        0x0810_0000,
+        0x1FEF_FFFF,
+        0x1FF0_9000,
+        0x1FF0_9500,
+        0x1FF1_0000,
+        0x1FF2_0000,
+        0x2000_0000,
+        0x2000_0800,
+        0x2000_0C00,
+        0x2000_40FF,
+        0x2002_0000,
+        0x2405_0000,
+        0x3000_8000,
+        0x3800_4000,
+        0x4000_4800,
+        0x5200_2F00,
+        0x5802_4400,
+        0xE000_ED08,
+        0xFFFF_FFFF,
     ];
     for address in closed {
         assert_eq!(serial.read(d, address, 1).unwrap_err(), NACK_ADDRESS, "{address:#x}");
@@ -153,7 +171,9 @@ fn bootloader_refuses_hostile_addresses() {
         assert_eq!(serial.run(d, Exchange::go(address)).unwrap_err(), NACK_ADDRESS);
     }
     // Begins where it may and ends where it may not.
-    for (address, length) in [(0x080F_FFFF, 2), (0x1FF0_8FFF, 2), (0x2001_FFFF, 2), (0x2404_FF80, 256), (0x5200_214C, 8)] {
+    for (address, length) in
+        [(0x080F_FFFF, 2), (0x1FF0_8FFF, 2), (0x2001_FFFF, 2), (0x2404_FF80, 256), (0x5200_214C, 8)]
+    {
         assert_eq!(serial.read(d, address, length).unwrap_err(), NACK_DATA, "{address:#x}");
     }
     for address in [0x2001_FFFC, 0x2404_FFFC, 0x080F_FFFC] {
@@ -200,7 +220,11 @@ fn bootloader_starts_a_program() {
         assert_eq!(d.run(10_000_000), Stop::Idle);
         assert_eq!(d.machine.core.r[15] & !3, address + 8, "asleep in its WFI");
         assert_eq!(d.machine.core.r[13], 0x2002_0000);
-        assert_eq!(d.peek_bytes(rss::BOOTLOADER_RAM.start().value(), 0x3500), vec![0; 0x3500], "nothing left");
+        assert_eq!(
+            d.peek_bytes(rss::BOOTLOADER_RAM.start().value(), 0x3500),
+            vec![0; 0x3500],
+            "nothing left"
+        );
         d.machine.system_reset();
         serial = Serial::connect(d);
     }
@@ -347,7 +371,11 @@ fn bootloader_services_initialise_the_secure_area() {
         (area(SECTOR, 0x0810_0000, 1), rss::RSS_ERROR),
         (area(SECTOR, RAM, 1), rss::RSS_ERROR),
     ] {
-        assert_eq!(ask(d, &mut serial, special::INITIALIZE_SECURE_AREAS, &data), (vec![], status), "{data:02x?}");
+        assert_eq!(
+            ask(d, &mut serial, special::INITIALIZE_SECURE_AREAS, &data),
+            (vec![], status),
+            "{data:02x?}"
+        );
     }
     for code in [0, 0x0102, 0x0200, 0xFFFF] {
         assert_eq!(ask(d, &mut serial, code, &[]).1, special::UNKNOWN);
@@ -393,13 +421,18 @@ fn bootloader_services_tell_what_the_hardware_refused() {
     let refused = rss::status(rss::service::REMOVE_PCROP_AREA, code);
     assert_eq!(word(&ask(d, &mut serial, special::GET_STATUS, &[]).0), refused);
     assert_eq!(d.machine.core.bus.options().prar, 0x07FF_0400);
-    assert_eq!(ask(d, &mut serial, special::REMOVE_PCROP_AREA, &[]).1, rss::RSS_DISABLED, "not before power-on");
+    assert_eq!(
+        ask(d, &mut serial, special::REMOVE_PCROP_AREA, &[]).1,
+        rss::RSS_DISABLED,
+        "not before power-on"
+    );
 }
 
 #[test]
 fn bootloader_has_no_services_in_standard_mode() {
     let (mut device, mut serial) = start(&board());
-    for script in [Exchange::special(special::GET_VERSION, &[]), Exchange::extended_special(0x200, &[], &[])] {
+    for script in [Exchange::special(special::GET_VERSION, &[]), Exchange::extended_special(0x200, &[], &[])]
+    {
         assert_eq!(serial.run(&mut device, script.unwrap()).unwrap_err(), NACK_COMMAND);
     }
 }

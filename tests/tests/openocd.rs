@@ -192,6 +192,7 @@ fn openocd_examines_halts_steps_and_reads_registers_and_memory() {
         &[
             "halt",
             "reg",
+            "dap info",
             "mdw 0x5C001000",
             "mww 0x20001000 0x12345678; mwb 0x20001001 0xAB; mwh 0x20001002 0xCDEF; mdw 0x20001000",
             "reg r5 0x55667788; reg r5",
@@ -206,6 +207,9 @@ fn openocd_examines_halts_steps_and_reads_registers_and_memory() {
     assert!(run.success, "{}", run.said);
     run.says("JTAG tap: stm32h7x.cpu tap/device found: 0x6ba00477");
     run.says("Cortex-M7 r1p1 processor detected").says("8 breakpoints, 4 watchpoints");
+    for component in ["Cortex-M7 ROM", "Cortex-M7 PPB ROM", "SCS", "DWT", "Cortex-M7 FPB", "ITM"] {
+        run.says(component);
+    }
     run.says("0x20001000: cdefab78").says("r5 (/32): 0x55667788").says("0x5c001000: 10010483");
     run.says_in_order(&[
         "halted due to breakpoint, current mode: Thread",

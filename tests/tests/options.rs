@@ -98,7 +98,10 @@ fn bad_input_is_refused_with_its_code_and_changes_nothing() {
 fn apply_does_the_plan_reads_back_and_diff_agrees() {
     let dir = bench(|_| {});
     dir.copy(&dir.path("my.board"), "other.board");
-    dir.write("wanted.toml", b"WRPS = \"0,7\"\nBOOT_ADD0 = 0x0802\nDMEP = true\nPROT_AREA = \"0x08020000..0x08040000\"\n");
+    dir.write(
+        "wanted.toml",
+        b"WRPS = \"0,7\"\nBOOT_ADD0 = 0x0802\nDMEP = true\nPROT_AREA = \"0x08020000..0x08040000\"\n",
+    );
     let plan = dir.ironroot("ob plan --device vdev:my.board --file wanted.toml --json").ok().last("result");
     assert_eq!((&plan["irreversible"], &plan["reset"]), (&false.into(), &true.into()));
     let before = dir.read("my.board");

@@ -137,10 +137,38 @@ fn rss_initialize_refuses_counts_and_areas() {
 #[test]
 fn rss_initialize_refuses_hostile_pointers() {
     let pointers = [
-        0, 4, 0x0000_FFF8, FLASH, FLASH + 0x100, 0x1FF0_0000, 0x1FF0_9500, 0x1FF1_0000, 0x1FFF_FFF8, 0x1FFF_FFFC,
-        0x2000_0800, 0x2000_0C00, 0x2000_07FC, 0x2000_4FFC, 0x2001_FFF8, 0x2002_0000, 0x2404_FFF8, 0x2400_0201,
-        0x2400_0202, 0x3000_7FF8, 0x3800_3FF8, 0x3880_0000, 0x4000_4800, 0x5200_2000, 0x5200_2F00, 0x5802_4400,
-        0x9000_0000, 0xE000_ED00, 0xFFFF_FFF4, 0xFFFF_FFF8, 0xFFFF_FFFC, 0xFFFF_FFFF,
+        0,
+        4,
+        0x0000_FFF8,
+        FLASH,
+        FLASH + 0x100,
+        0x1FF0_0000,
+        0x1FF0_9500,
+        0x1FF1_0000,
+        0x1FFF_FFF8,
+        0x1FFF_FFFC,
+        0x2000_0800,
+        0x2000_0C00,
+        0x2000_07FC,
+        0x2000_4FFC,
+        0x2001_FFF8,
+        0x2002_0000,
+        0x2404_FFF8,
+        0x2400_0201,
+        0x2400_0202,
+        0x3000_7FF8,
+        0x3800_3FF8,
+        0x3880_0000,
+        0x4000_4800,
+        0x5200_2000,
+        0x5200_2F00,
+        0x5802_4400,
+        0x9000_0000,
+        0xE000_ED00,
+        0xFFFF_FFF4,
+        0xFFFF_FFF8,
+        0xFFFF_FFFC,
+        0xFFFF_FFFF,
     ];
     for pointer in pointers {
         let board = board(NO_AREA, INITIALIZE, 1, pointer);
@@ -260,7 +288,8 @@ fn with_application(mut board: Board) -> Board {
 
 #[test]
 fn rss_exit_closes_the_area_and_opens_debug_as_asked() {
-    let cases = [(rss::JTAG_ENABLE, true), (rss::JTAG_KEEP_CLOSED, false), (1, false), (!rss::JTAG_ENABLE, false)];
+    let cases =
+        [(rss::JTAG_ENABLE, true), (rss::JTAG_KEEP_CLOSED, false), (1, false), (!rss::JTAG_ENABLE, false)];
     for (jtag, open) in cases {
         let mut device = Device::on(&with_application(board(SECTOR_0, EXIT, 0x0802_0400, jtag)));
         assert_eq!(returned(&mut device), NOT_CALLED, "the call does not come back");
@@ -279,9 +308,28 @@ fn rss_exit_closes_the_area_and_opens_debug_as_asked() {
 #[test]
 fn rss_exit_refuses_hostile_vectors() {
     let targets = [
-        0, 1, FLASH, FLASH + 0x400, FLASH + SECTOR - 0x400, 0x0802_0404, 0x0802_0200, 0x0804_0000, 0x080F_FC00,
-        0x0810_0000, 0x1FF0_0000, 0x1FF0_9400, 0x1FF1_0000, 0x2000_8000, 0x2400_0400, 0x2400_0800, 0x2002_0000,
-        0x4000_4800, 0x5200_2C00, 0xE000_EC00, 0xFFFF_FC00, 0xFFFF_FFFF,
+        0,
+        1,
+        FLASH,
+        FLASH + 0x400,
+        FLASH + SECTOR - 0x400,
+        0x0802_0404,
+        0x0802_0200,
+        0x0804_0000,
+        0x080F_FC00,
+        0x0810_0000,
+        0x1FF0_0000,
+        0x1FF0_9400,
+        0x1FF1_0000,
+        0x2000_8000,
+        0x2400_0400,
+        0x2400_0800,
+        0x2002_0000,
+        0x4000_4800,
+        0x5200_2C00,
+        0xE000_EC00,
+        0xFFFF_FC00,
+        0xFFFF_FFFF,
     ];
     for vectors in targets {
         let mut device = Device::on(&with_application(board(SECTOR_0, EXIT, vectors, rss::JTAG_ENABLE)));

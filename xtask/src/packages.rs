@@ -67,6 +67,13 @@ const PACKAGES: &[Package] = &[
         present: || runs("openocd", &["--version"]),
     },
     Package {
+        name: "stm32flash",
+        needed_for: For::Tests,
+        gives: "the flasher that the system bootloader is tried with",
+        // It has no option that only succeeds: -h fails as any error does, but it runs.
+        present: || Command::new("stm32flash").arg("-h").output().is_ok(),
+    },
+    Package {
         name: "python3-venv",
         needed_for: For::Tests,
         gives: "a place for imgtool, which our images are compared with",

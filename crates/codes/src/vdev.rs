@@ -37,10 +37,6 @@ codes! {
         "It waits for an interrupt that cannot come, or is held by reset.",
         "The run was stopped.",
         "Reset the device.";
-    5106 PROGRAM_FAILED Device: "The program on the device says that it failed",
-        "It ended itself through semihosting (SYS_EXIT) with another reason than a normal end.",
-        "The device was stopped there.",
-        "Its own output above says why, if it said anything.";
     5104 UNMODELLED_REGISTER Internal: "A register that this model does not have",
         "The firmware uses a register or bit that the model does not implement.",
         "Writes were kept and read back without effect; the first use was reported.",
@@ -49,6 +45,10 @@ codes! {
         "The cipher of mode 3 adds a layer that ST does not publish, so no model of it can be right.",
         "Code fetched from the region comes as it is stored; data reads give zero, as in every execute-only region.",
         "Use mode 0 (execute only) or 2, whose cipher is AES-128 in counter mode.";
+    5106 PROGRAM_FAILED Device: "The program on the device says that it failed",
+        "It ended itself through semihosting (SYS_EXIT) with another reason than a normal end.",
+        "The device was stopped there.",
+        "Its own output above says why, if it said anything.";
 
     5201 DEBUG_CLOSED Device: "The debug port is closed",
         "The boot chain left debug access closed, or the protection level forbids it.",

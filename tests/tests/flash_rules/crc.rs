@@ -14,7 +14,7 @@ const CLEAN: u32 = crccr::CLEAN_CRC | crccr::CLEAN_SECT;
 const AT_S1: u32 = 0x2_0000;
 
 fn filled(board: &mut ironroot_chip::Board) {
-    let bytes: Vec<u8> = (0..0x400u32).map(|n| (n * 7 >> 2) as u8).collect();
+    let bytes: Vec<u8> = (0..0x400u32).map(|n| ((n * 7) >> 2) as u8).collect();
     assert!(board.preload(S1, &bytes));
 }
 

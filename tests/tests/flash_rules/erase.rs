@@ -1,8 +1,11 @@
 //! Section 5: erasing.
 
 use ironroot_chip::flash::registers::{self as reg, cr, optsr, sr};
+use ironroot_chip::map::FLASH_REGISTERS;
+use ironroot_cpu::bus::Size;
+use ironroot_prove::access::probe::{Bench, Op};
 
-use crate::player::On::{Exited, Ram};
+use crate::player::On::{Exited, Flash, Ram, Secure};
 use crate::player::Step::*;
 use crate::player::{PSIZE, S1, S2, options};
 use crate::rules;
@@ -18,6 +21,23 @@ fn marked(board: &mut ironroot_chip::Board) {
     for address in [S1, S2, 0x080F_FFE0] {
         assert!(board.preload(address, &[0x5A; 32]));
     }
+}
+
+/// Secure access mode, sector 0 secure, nothing else.
+fn secured(board: &mut ironroot_chip::Board) {
+    marked(board);
+    options(|wanted| {
+        wanted.optsr |= 1 << 21;
+        wanted.scar = 0x01FF_0000 | ERASE_AREA;
+    })(board);
+}
+
+/// The core starts a bank erase that takes the code away that started it; all is erased then.
+fn bank_erase_erases_all(bench: &mut Bench) -> bool {
+    bench.post(Op::Write(Size::Word), FLASH_REGISTERS + reg::CR, BANK, 0);
+    bench.machine.run(2000);
+    bench.settle();
+    (0x0800_0000..0x0810_0000).step_by(0x1_0000).all(|at| bench.peek(at) == ONES)
 }
 
 rules! {
@@ -66,6 +86,13 @@ rules! {
         Clear(sr::WRPERR), Set(reg::CR, BANK), Settle, Flags(sr::WRPERR),
         Check("the secure area is still there", |bench| bench.peek(0x0800_0000) != u32::MAX),
     ];
+    s5_secure_code_erases_a_sector_of_its_own_area on Secure => [
+        UnlockOptions, Set(reg::SCAR_PRG, 0x03FF_0000 | ERASE_AREA), Change(true),
+        Unlock, Erase(1), Flags(0), Read(S1, ONES),
+    ];
+    s5_a_bank_erase_by_secure_code_takes_the_secure_area_along on Flash(secured) => [
+        Unlock, Check("all erased", bank_erase_erases_all),
+    ];
     s5_a_bank_erase_with_protection_removal_takes_all_away
         on Ram(|board| { marked(board); options(|wanted| { wanted.prar = PCROP_S2; wanted.wpsn = 0x7D })(board) }) => [
         Unlock, UnlockOptions,
@@ -93,11 +120,9 @@ rules! {
         Set(reg::PRAR_PRG, NO_AREA | ERASE_AREA), Set(reg::SCAR_PRG, NO_AREA | ERASE_AREA),
         // The application goes with it: what came of it is looked at from outside.
         Check("erased, areas gone, SECURITY still set", |bench| {
-            bench.post(ironroot_prove::access::probe::Op::Write(ironroot_cpu::bus::Size::Word), 0x5200_200C, BANK, 0);
-            bench.machine.run(2000);
-            bench.settle();
+            let erased = bank_erase_erases_all(bench);
             let options = *bench.chip().options();
-            (0x0800_0000..0x0810_0000).step_by(0x1_0000).all(|at| bench.peek(at) == ONES)
+            erased
                 && (options.scar, options.prar) == (NO_AREA | ERASE_AREA, NO_AREA | ERASE_AREA)
                 && options.security()
         }),

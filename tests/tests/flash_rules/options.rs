@@ -21,6 +21,10 @@ const SECTOR0: u32 = 0x01FF_0000;
 const PCROP: u32 = 0x400 | 0x403 << 16;
 const LARGER: u32 = 0x400 | 0x407 << 16;
 
+/// Pending interrupts 0 to 31, and the FLASH line among them.
+const ISPR0: u32 = 0xE000_E200;
+const FLASH_LINE: u32 = 1 << 4;
+
 fn with_pcrop(board: &mut ironroot_chip::Board) {
     options(|wanted| wanted.prar = PCROP)(board);
 }
@@ -74,9 +78,14 @@ rules! {
         Reset, Read(0x0001_0000, 0), ReadFaults(0x2404_0000),
     ];
     s7_reserved_bits_do_not_change on Ram(|_| {}) => [
-        UnlockOptions, Set(reg::OPTSR_PRG, !0xFF00 & !SECURITY & u32::MAX | 0xAA00), Set(reg::WPSN_PRG, u32::MAX),
+        UnlockOptions, Set(reg::OPTSR_PRG, !(0x5500 | SECURITY)), Set(reg::WPSN_PRG, u32::MAX),
         Change(true),
-        Is(reg::OPTSR_CUR, 0x0841_0003, FACTORY & 0x0841_0003), Is(reg::WPSN_CUR, u32::MAX, 0xFF),
+        Is(reg::OPTSR_CUR, 0x9CC1_0022, FACTORY & 0x9CC1_0022), Is(reg::WPSN_CUR, u32::MAX, 0xFF),
+    ];
+
+    s7_a_refusal_raises_the_interrupt_when_asked on Ram(with_pcrop) => [
+        UnlockOptions, Set(reg::OPTCR, optcr::OPTCHANGEERRIE), Set(reg::PRAR_PRG, NO_AREA),
+        Read(ISPR0, 0), Set(reg::OPTCR, optcr::OPTCHANGEERRIE | optcr::OPTSTART), Read(ISPR0, FLASH_LINE),
     ];
 
     s7_1_rdp_rises_freely_and_level_2_never_changes_again on Ram(|_| {}) => [

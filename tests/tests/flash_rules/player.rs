@@ -26,6 +26,8 @@ const RAM: u32 = 0x3000_0000;
 pub enum On {
     /// In RAM, on a device in Standard mode whose board was prepared by a gang programmer.
     Ram(fn(&mut Board)),
+    /// At the start of user flash, where the boot leads, on such a board.
+    Flash(fn(&mut Board)),
     /// In the secure area, before the exit.
     Secure,
     /// In the application, after the exit, debug open.
@@ -109,11 +111,17 @@ pub fn options(change: impl FnOnce(&mut OptionBytes)) -> impl FnOnce(&mut Board)
 /// Plays the steps; the first that does not hold fails the test.
 pub fn play(on: On, steps: &[Step]) {
     let (mut bench, in_ram) = match on {
-        On::Ram(prepare) => {
+        On::Ram(prepare) | On::Flash(prepare) => {
             let mut board = Board::with_serial(4);
             assert!(board.preload(SECURE_PROBE, &image(SECURE_PROBE)));
             prepare(&mut board);
-            (into_ram(Bench::power_on(&board, rom())), true)
+            let mut bench = Bench::power_on(&board, rom());
+            assert_eq!(bench.started(), Some(SECURE_PROBE), "the probe boots from user flash");
+            let in_ram = matches!(on, On::Ram(_));
+            if in_ram {
+                jump(&mut bench);
+            }
+            (bench, in_ram)
         }
         On::Secure => {
             let mut bench = Bench::power_on(secure_board(), rom());

@@ -11,6 +11,8 @@ use crate::rules;
 
 const PG: u32 = cr::PG | PSIZE;
 const ONES: u32 = u32::MAX;
+/// Pending interrupts 0 to 31; FLASH is line 4.
+const ISPR0: u32 = 0xE000_E200;
 /// Number of the flash word at [`S1`].
 const WORD_S1: u32 = 0x2_0000 / 32;
 
@@ -141,6 +143,10 @@ rules! {
         Unlock, Write(Size::Word, S1, 0), Flags(sr::PGSERR),
         Clear(!sr::PGSERR), Flags(sr::PGSERR),
         Clear(sr::PGSERR), Flags(0),
+    ];
+    s6_a_flag_raises_the_interrupt_only_with_its_enable on Ram(|_| {}) => [
+        Unlock, Write(Size::Word, S1, 0), Flags(sr::PGSERR), Read(ISPR0, 0),
+        Set(reg::CR, sr::PGSERR | PSIZE), Read(ISPR0, 1 << 4),
     ];
     s6_a_single_bit_error_is_corrected_and_flagged on Ram(|_| {}) => [
         Unlock, Program(S1 + 64, 0x1234_5678),

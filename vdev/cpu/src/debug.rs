@@ -79,7 +79,8 @@ impl Dwt {
         for n in 0..COMPARATORS {
             let length = 1u32 << self.mask[n].min(31);
             // An access that begins before the range reaches into it with at most four bytes.
-            let (start, end) = ((self.comp[n] & !(length - 1)) & !3, u64::from(self.comp[n]) + u64::from(length));
+            let (start, end) =
+                ((self.comp[n] & !(length - 1)) & !3, u64::from(self.comp[n]) + u64::from(length));
             self.matched[n] |=
                 matches!(self.function[n] & 0xF, 5..=7) && address >= start && u64::from(address) < end;
         }

@@ -156,7 +156,7 @@ impl Fpb {
     }
 
     pub(crate) fn take_changed(&mut self) -> bool {
-        std::mem::take(&mut self.changed)
+        self.changed && std::mem::take(&mut self.changed)
     }
 }
 

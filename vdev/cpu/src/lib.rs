@@ -24,6 +24,7 @@ pub mod memory;
 pub mod mpu;
 pub mod nvic;
 pub mod op;
+mod rom_table;
 pub mod scs;
 pub mod semihosting;
 pub mod snapshot;

@@ -8,6 +8,7 @@ use crate::debug::{Dwt, Itm, Watch};
 use crate::halting::{Fpb, Halting};
 use crate::mpu::Mpu;
 use crate::nvic::{Nvic, number};
+use crate::rom_table;
 use crate::systick::SysTick;
 
 /// What distinguishes one Cortex-M implementation from another.
@@ -323,6 +324,11 @@ impl<B: Bus> Core<B> {
     }
 
     fn ppb_read_word(&mut self, address: u32, now: u64) -> Option<u32> {
+        if (address & 0xFFF >= 0xFCC || address >= 0xE00F_E000)
+            && let Some(value) = rom_table::read(address)
+        {
+            return Some(value);
+        }
         let scs = &mut self.scs;
         Some(match address {
             0xE000_0000..=0xE000_0FFF => scs.itm.read(address),

@@ -71,9 +71,8 @@ impl Wires {
     /// Shifts `length` bits from Run-Test/Idle through the instruction or data register and back.
     fn scan(&mut self, instruction: bool, bits: u128, length: u32) -> u128 {
         self.walk(if instruction { &[1, 1, 0, 0] } else { &[1, 0, 0] });
-        let out = (0..length).fold(0, |out, i| {
-            out | (u128::from(self.clock(i + 1 == length, (bits >> i) & 1 != 0)) << i)
-        });
+        let out = (0..length)
+            .fold(0, |out, i| out | (u128::from(self.clock(i + 1 == length, (bits >> i) & 1 != 0)) << i));
         self.walk(&[1, 0]);
         out
     }
@@ -257,7 +256,9 @@ fn registers_of_a_halted_core() {
     let mut wires = Wires::halted(&board_with(&COUNT));
     assert!(wires.is_halted());
     assert_eq!([15, 16, 17].map(|select| wires.register(select)), [0x0800_0400, 0x0100_0000, 0x2002_0000]);
-    for (select, value) in [(0, 0x1234_5678), (14, 0xFFFF_FFF9), (18, 0x2001_0000), (33, 0x0040_0000), (95, 7)] {
+    for (select, value) in
+        [(0, 0x1234_5678), (14, 0xFFFF_FFF9), (18, 0x2001_0000), (33, 0x0040_0000), (95, 7)]
+    {
         wires.set_register(select, value);
         assert_eq!(wires.register(select), value, "{select}");
     }
@@ -489,8 +490,9 @@ fn any_characters_and_any_scans_do_no_harm() {
     wires.clear_error();
     for _ in 0..3000 {
         let value = next();
-        let place = [0x2000_0000, 0x2400_0000, 0x5200_2000, 0xE000_ED00, 0xE000_2000, 0x0800_0000, value as u32]
-            [(value >> 40) as usize % 7];
+        let place =
+            [0x2000_0000, 0x2400_0000, 0x5200_2000, 0xE000_ED00, 0xE000_2000, 0x0800_0000, value as u32]
+                [(value >> 40) as usize % 7];
         match value % 5 {
             0 => wires.store(place | ((value >> 8) as u32 & 0xFC), (value >> 16) as u32),
             1 => _ = wires.load(place | ((value >> 8) as u32 & 0xFF)),

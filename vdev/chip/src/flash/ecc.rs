@@ -80,7 +80,11 @@ impl Ecc {
                 *bits &= !(1 << (word % 64));
             }
         }
-        self.damaged.retain(|word, _| !words.contains(word));
+        // By range: an interrupted bank erase leaves thousands of damaged words and comes here for each.
+        let gone: Vec<u32> = self.damaged.range(words).map(|(word, _)| *word).collect();
+        for word in gone {
+            self.damaged.remove(&word);
+        }
     }
 
     /// Programs `data` over `stored`: what the word then holds, and its state.

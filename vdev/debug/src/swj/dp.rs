@@ -74,11 +74,12 @@ impl Default for DebugPort {
 impl DebugPort {
     /// After power-on.
     pub fn new() -> DebugPort {
-        // IDR and BASE as an AHB-AP, an AXI-AP and an APB-AP have them; that port 1 is an AXI-AP is unverified.
+        // IDR as an AHB-AP, an AXI-AP and an APB-AP have it (that port 1 is an AXI-AP is unverified), and BASE; a two there
+        // says that there is no ROM table.
         let ports = [
             MemAp::new(Route::Core, 0x8477_0001, 0xE00F_E003),
             MemAp::new(Route::System, 0x8477_0004, 0x0000_0002),
-            MemAp::new(Route::DebugBus, 0x5477_0002, 0xE00E_0003),
+            MemAp::new(Route::DebugBus, 0x5477_0002, 0x0000_0002),
         ];
         DebugPort { control: 0, sticky: 0, select: 0, result: 0, ports }
     }

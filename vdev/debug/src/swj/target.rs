@@ -194,8 +194,10 @@ impl<B: SwjPort> Target<B> {
     /// between two looks at it.
     pub fn pass_time(&mut self) {
         let core = &self.machine.core;
-        let until = core.bus.next_event().saturating_sub(core.cycles);
-        let leap = if until == u64::MAX - core.cycles { LEAP } else { until.clamp(LEAP, LONGEST_LEAP) };
+        let leap = match core.bus.next_event() {
+            u64::MAX => LEAP,
+            event => event.saturating_sub(core.cycles).clamp(LEAP, LONGEST_LEAP),
+        };
         Port::new(&mut self.machine).wait(leap);
         // An option change that ends in a reset is acted on by the core.
         self.settle();

@@ -33,7 +33,7 @@ pub const RSS_TARGET: u32 = rss::RSS.start().value() + 0x400;
 /// Where the application goes on in RAM, which no intrusion closes.
 const RAM_PROBE: u32 = 0x3000_0000;
 /// PRAR of the execute-only area.
-const PRAR: u32 = (PCROP - SECURE_PROBE) / 256 | ((PCROP - SECURE_PROBE) / 256 + 3) << 16;
+const PRAR: u32 = ((PCROP - SECURE_PROBE) / 256) | (((PCROP - SECURE_PROBE) / 256 + 3) << 16);
 
 const SECURITY: u32 = 1 << 21;
 /// What a readable word of a target is: at [`CONTENT`] behind its start.

@@ -116,13 +116,14 @@ impl Watch<'_, '_> {
         }
     }
 
-    fn take_input(&mut self, session: &mut Session) -> Result {
+    /// True if there was something.
+    fn take_input(&mut self, session: &mut Session) -> Result<bool> {
         let typed = self.console.read()?;
         if !typed.is_empty() {
             session.chip().feed_uart_input(self.input, &typed);
             session.machine.poke();
         }
-        Ok(())
+        Ok(!typed.is_empty())
     }
 
     fn found(&mut self, output: &Output) -> bool {
@@ -204,11 +205,14 @@ fn drive(session: &mut Session, limit: Option<u64>, watch: &mut Watch<'_, '_>) -
         if !waits {
             return end;
         }
-        if let Err(failure) = watch.take_input(session) {
-            watch.failure = Some(failure);
-            return End::Asked;
-        }
-        if end == End::Stopped(Stop::Idle) {
+        let typed = match watch.take_input(session) {
+            Ok(typed) => typed,
+            Err(failure) => {
+                watch.failure = Some(failure);
+                return End::Asked;
+            }
+        };
+        if !typed && end == End::Stopped(Stop::Idle) {
             // Virtual time stands while the device sleeps; the host need not be busy with it.
             watch.console.wait(std::time::Duration::from_millis(5));
         }
