@@ -76,7 +76,7 @@ fn bootloader_identifies_reads_writes_and_erases_on_both_usarts() {
         assert_eq!(serial.run(d, Exchange::get_id()).unwrap().answer(), [0x04, 0x83]);
         assert_eq!(serial.run(d, Exchange::get_version()).unwrap().answer(), [0x31, 0, 0]);
         assert_eq!(serial.run(d, Exchange::get()).unwrap().answer().len(), 14);
-        let data: Vec<u8> = (0..1000_u32).map(|i| (i * 31 >> 2) as u8).collect();
+        let data: Vec<u8> = (0..1000_u32).map(|i| ((i * 31) >> 2) as u8).collect();
         for address in [FLASH, FLASH + 7 * SECTOR, RAM, 0x2000_4100, 0x3000_0000, 0x3800_0000] {
             serial.write(d, address, &data).unwrap();
             assert_eq!(serial.read(d, address, data.len()).unwrap(), data, "{address:#x}");

@@ -203,6 +203,10 @@ fn a_secured_part_whose_code_opens_debug_goes_back_to_factory() {
         let level1 = dir.ironroot("ob apply --device vdev:my.board RDP=level1 --json").ok();
         assert_eq!(level1.last("result")["applied"], true);
         dir.ironroot("ob apply --device vdev:my.board RDP=level0 --json").refused("IR-1606", 3);
+        let plan =
+            dir.ironroot("ob plan --device vdev:my.board --file factory.toml --json").ok().last("result");
+        let steps = plan["steps"].as_array().expect("a list");
+        assert!(steps.iter().any(|step| step["if_interrupted"] == "dead-end"), "{plan}");
         dir.ironroot("ob apply --device vdev:my.board --file factory.toml --json").ok();
         assert_eq!(options(dir), OptionBytes::FACTORY);
         let diagnosis = dir.ironroot("device diagnose --device vdev:my.board --json").ok().last("result");

@@ -1,6 +1,7 @@
 //! `prove access`: the whole matrix on the real ROM, and what an attacker can read of the closed areas.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use ironroot_chip::RomImage;
 use ironroot_cpu::machine::Stop;
@@ -9,9 +10,9 @@ use ironroot_layout::stm32h735::{self as map, rss};
 use ironroot_prove::access::master::By;
 use ironroot_prove::access::probe::{Answer, Bench, MAILBOX, Op, VECTORS};
 use ironroot_prove::access::situation::{APPLICATION, SECURE_PROBE, provision};
-use ironroot_prove::access::{self, Key, Level, Mode};
+use ironroot_prove::access::{self, Area, Key, Kind, Level, Mode, Moment, Outcome};
 use ironroot_tests::device::load_pieces;
-use ironroot_tests::{firmware, ironroot};
+use ironroot_tests::{firmware, ironroot, root};
 
 /// A word that nothing else holds.
 const MARKER: u32 = 0xD15C_105E;
@@ -53,6 +54,28 @@ fn a9_every_cell_is_as_documented() {
         matrix.cells.len(),
         differences.join("\n")
     );
+}
+
+#[test]
+fn a9_a_rom_whose_exit_closes_nothing_is_found_out() {
+    // ldr r2, [r0]; mov sp, r2; ldr r1, [r0, #4]; bx r1: to the application, with everything open.
+    let stub = [0x6802u16, 0x4695, 0x6841, 0x4708].map(u16::to_le_bytes).concat();
+    let at = rss::LIBRARY.end().value() - 0x20;
+    let segments =
+        rom().segments().iter().map(|segment| (segment.address, segment.bytes.clone())).collect::<Vec<_>>();
+    let patched = [(at, stub), (rss::EXIT_SECURE_AREA.value(), (at | 1).to_le_bytes().to_vec())];
+    let rom = RomImage::from_segments(segments.into_iter().chain(patched)).expect("it fits");
+    let mut found = Vec::new();
+    // No debugger can intrude on such a device either, so the proof does not even come to its end.
+    let ended =
+        access::measure(&rom, |cell| found.extend((!cell.agrees()).then_some((cell.key, cell.measured))));
+    assert!(ended.is_err());
+    for (area, kind) in
+        [(Area::Secure, Kind::Read), (Area::Secure, Kind::Execute), (Area::Library, Kind::Read)]
+    {
+        let key = Key { mode: Mode::Secure, level: Level::Zero, moment: Moment::ExitClosed, area, kind };
+        assert!(found.contains(&(key, Outcome::Granted)), "{key}");
+    }
 }
 
 #[test]
@@ -159,4 +182,39 @@ fn a8_b4_neither_dma_nor_debugger_sees_the_open_areas_before_the_exit() {
     assert!(!seen.contains(&MARKER), "open to the core is not open to DMA");
     let refused = By::Debugger.read(&mut bench, map::FLASH.start().value());
     assert_eq!(refused, Err(access::master::Refused::Port));
+}
+
+/// All Rust sources below a directory, as one text.
+fn sources(dir: &Path, text: &mut String) {
+    for entry in std::fs::read_dir(dir).expect("a directory of the checkout").flatten() {
+        let path = entry.path();
+        if path.is_dir() && !path.ends_with("target") {
+            sources(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&std::fs::read_to_string(&path).expect("readable"));
+        }
+    }
+}
+
+#[test]
+fn a9_the_page_of_requirements_names_tests_that_exist() {
+    let page = std::fs::read_to_string(root().join("docs/access-rights.md")).expect("the page");
+    let mut text = String::new();
+    for dir in ["tests", "vdev", "crates", "tools"] {
+        sources(&root().join(dir), &mut text);
+    }
+    let rows: Vec<&str> =
+        page.lines().filter(|line| line.starts_with("| A") || line.starts_with("| B")).collect();
+    let numbers: Vec<&str> = rows.iter().filter_map(|row| row.split('|').nth(1)).map(str::trim).collect();
+    assert_eq!(numbers, ["A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8", "A9", "B4", "B5", "B6", "B7"]);
+    for row in rows {
+        let names = row.split('`').skip(1).step_by(2).filter(|name| !name.ends_with('_'));
+        for name in names {
+            // An ordinary test, or a rule of tests/flash_rules.
+            let there = text.contains(&format!("fn {name}("))
+                || text.contains(&format!("    {name} on "))
+                || text.contains(&format!("    {name}\n"));
+            assert!(there, "no test is named {name}");
+        }
+    }
 }

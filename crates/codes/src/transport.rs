@@ -23,4 +23,13 @@ codes! {
         "Writing the device's serial output to its destination failed.",
         "The device was stopped; its state is that of the last instruction.",
         "Check the destination of the output.";
+    7006 BOOTLOADER_REFUSED Device: "The bootloader refused",
+        "It answered with a NACK: read protection, write protection, a closed area, an address it does not serve, or flash that \
+         is not erased.",
+        "The command that was refused did nothing; what came before it is done.",
+        "Look at `ironroot device state`; take the protection away, or use addresses of flash and RAM.";
+    7007 BOOTLOADER_ANSWER Transport: "The bootloader's answer is not of the protocol",
+        "A byte came that belongs to no answer: noise, another bit rate or parity, or no bootloader.",
+        "The last operation may or may not have been done.",
+        "Check rate and parity (8E1), reset the device with BOOT0 high, and try again.";
 }

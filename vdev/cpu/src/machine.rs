@@ -390,6 +390,9 @@ impl<B: Bus> Machine<B> {
             self.stepping_off = Some(pc);
             return Some(Stop::Breakpoint(pc));
         }
+        if !self.core.scs.halting.enabled() {
+            return None;
+        }
         // A debugger on the chip's port steps off its own breakpoints by taking them out, as on silicon.
         let comparator = self.core.scs.fpb.breakpoints().any(|address| address == pc);
         (comparator && self.core.debug_event(pc, dfsr::BKPT) && self.core.enter_debug_state())

@@ -1,7 +1,7 @@
 //! All campaigns as one table, for the program and the tests.
 
 use crate::report::{Config, Error, Report};
-use crate::{batches, consistency, decoder, fuzz, gdb_fuzz, lockstep, system};
+use crate::{batches, consistency, decoder, fuzz, gdb_fuzz, lockstep, options, system};
 
 /// 32-bit encodings sampled for the decoder: full, modest.
 const SAMPLES: (usize, usize) = (3_000_000, 200_000);
@@ -61,6 +61,14 @@ pub const CAMPAIGNS: &[Campaign] = &[
         name: "gdb-fuzz",
         about: "random packets against the GDB server: no panic, progress, bounded memory",
         run: |config, sink| gdb_fuzz::run(config).map(sink),
+    },
+    Campaign {
+        name: "options",
+        about: "random option-byte sequences: the documented way back works, or its absence was called before",
+        run: |config, sink| {
+            options::run(config).into_iter().for_each(sink);
+            Ok(())
+        },
     },
 ];
 

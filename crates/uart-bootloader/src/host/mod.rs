@@ -199,16 +199,12 @@ impl Exchange {
 
     /// The device sent a byte.
     pub fn received(&mut self, byte: u8) -> Result<(), Error> {
-        match self.failed {
-            Some(error) => return Err(error),
-            None => {
-                let taken = self.take(byte);
-                if let Err(error) = taken {
-                    self.failed = Some(error);
-                }
-                taken
-            }
+        if let Some(error) = self.failed {
+            return Err(error);
         }
+        let taken = self.take(byte);
+        self.failed = taken.err();
+        taken
     }
 
     fn take(&mut self, byte: u8) -> Result<(), Error> {

@@ -80,7 +80,8 @@ impl Session {
         loop {
             let left = end.saturating_sub(self.machine.core.instructions);
             let stop = self.machine.run(left.min(SLICE));
-            let call = self.machine.core.semihosting && matches!(stop, Stop::Bkpt { imm: semihosting::CALL, .. });
+            let call =
+                self.machine.core.semihosting && matches!(stop, Stop::Bkpt { imm: semihosting::CALL, .. });
             let exited = if call { semihosting::serve(&mut self.machine) } else { None };
             for output in self.take_output() {
                 if !watch(self, output) {

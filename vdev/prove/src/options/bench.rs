@@ -96,7 +96,8 @@ impl Bench {
 
     /// Writes the staged options.
     pub fn stage(&mut self, by: By, wanted: &OptionBytes) {
-        let locked = self.read(by, FLASH_REGISTERS + reg::OPTCR).is_some_and(|value| value & optcr::OPTLOCK != 0);
+        let locked =
+            self.read(by, FLASH_REGISTERS + reg::OPTCR).is_some_and(|value| value & optcr::OPTLOCK != 0);
         if locked {
             self.set(by, reg::OPTKEYR, reg::OPTKEY1);
             self.set(by, reg::OPTKEYR, reg::OPTKEY2);
@@ -170,7 +171,8 @@ impl Bench {
             },
             None => {
                 // BOOT0 as the chip sampled it: RSS reads it in its own register.
-                let boot0 = self.read(by, FLASH_REGISTERS + rssc::BOOTR).unwrap_or(0) & rssc::BOOTR_BOOT0 != 0;
+                let boot0 =
+                    self.read(by, FLASH_REGISTERS + rssc::BOOTR).unwrap_or(0) & rssc::BOOTR_BOOT0 != 0;
                 let target = self.chip.options().boot_address(boot0);
                 let blank = inside(FLASH, target) && self.entry(target, by) == Entry::Blank;
                 let target = if blank { rss::BOOTLOADER.start().value() } else { target };
@@ -190,7 +192,11 @@ impl Bench {
         }
         if inside(SYSTEM_FLASH, address) {
             let level_2 = self.chip.options().read_protection() == ironroot_chip::ReadProtection::Level2;
-            return if inside(rss::BOOTLOADER, address) && !level_2 { Boot::Bootloader } else { Boot::Nothing };
+            return if inside(rss::BOOTLOADER, address) && !level_2 {
+                Boot::Bootloader
+            } else {
+                Boot::Nothing
+            };
         }
         if self.chip.arena_offset(address).is_some() { Boot::Ram } else { Boot::Nothing }
     }

@@ -5,11 +5,12 @@ use std::fmt::Write;
 use clap::Args;
 use ironroot_chip::reach::Outlook;
 use ironroot_chip::{Board, DebugRefusal};
+use ironroot_codes::input;
 use serde_json::{Value, json};
 
 use crate::commands::ob;
 use crate::commands::ob::probe::{Probe, rom_for};
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::report::{BOLD, DIM, Reporter};
 use crate::vdev::session::Session;
 
@@ -22,11 +23,7 @@ bootloader's answer with BOOT0 high, and whether anything is said on a serial po
 Examples:
   ironroot device diagnose --device vdev:my.board
   ironroot device diagnose --device vdev:my.board --json")]
-pub struct Diagnose {
-    /// Device: vdev:FILE
-    #[arg(short, long, value_name = "DEVICE")]
-    device: String,
-}
+pub struct Diagnose;
 
 /// Instructions until the bootloader listens, and until it has answered.
 const BOOTLOADER_LIMIT: u64 = 8_000_000;
@@ -93,21 +90,19 @@ const FINDINGS: &[Finding] = &[
 ];
 
 /// Runs the command.
-pub fn run(args: &Diagnose, report: &mut Reporter<'_>) -> Result {
-    let mut probe = Probe::power_on(&args.device)?;
+pub fn run(device: Option<&str>, report: &mut Reporter<'_>) -> Result {
+    let device = device
+        .ok_or_else(|| Failure::new(input::USAGE, "no device was given").fix("Write --device vdev:FILE."))?;
+    let mut probe = Probe::power_on(device)?;
     // Nothing is written: the diagnosis may boot the board as often as it likes.
     let board = probe.board().clone();
     let says_something = probe.gate.is_err() && !probe.session.take_output().is_empty();
     let bootloader = probe.gate.is_err() && bootloader_answers(&board)?;
-    let seen =
-        Seen { gate: probe.gate, opened_by_code: probe.opened_by_code, bootloader, says_something };
+    let seen = Seen { gate: probe.gate, opened_by_code: probe.opened_by_code, bootloader, says_something };
     let Some(finding) = FINDINGS.iter().find(|finding| (finding.holds)(&seen)) else {
         return Ok(());
     };
-    let mut text = format!(
-        "{BOLD}{}{BOLD:#}  {}\n  {}\n",
-        finding.name, finding.meaning, finding.possible
-    );
+    let mut text = format!("{BOLD}{}{BOLD:#}  {}\n  {}\n", finding.name, finding.meaning, finding.possible);
     let debug = match &seen.gate {
         Ok(()) if seen.opened_by_code => "opened by the code that boots".to_owned(),
         Ok(()) => "open".to_owned(),
@@ -120,7 +115,7 @@ pub fn run(args: &Diagnose, report: &mut Reporter<'_>) -> Result {
     }
     let outlook = if seen.gate.is_ok() { outlook(&mut probe, &mut text)? } else { Value::Null };
     let data = json!({
-        "device": args.device,
+        "device": device,
         "state": finding.name,
         "meaning": finding.meaning,
         "possible": finding.possible,

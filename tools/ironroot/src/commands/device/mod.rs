@@ -1,15 +1,37 @@
-//! `ironroot device`: a device seen from outside.
+//! `ironroot device`: a device seen from outside, and flashed through its system bootloader.
 
+mod bootloader;
 mod diagnose;
+mod link;
+mod memory;
 
 use clap::{Args, Subcommand};
+use ironroot_codes::input;
 
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::report::Reporter;
 
-/// Look at a device from outside
+/// Look at a device from outside; read, write and start it through its system bootloader
 #[derive(Args, Debug)]
+#[command(after_help = "\
+A real device must have been reset with BOOT0 high; a virtual one is, for the time of the command.
+
+Examples:
+  ironroot device list
+  ironroot device state --device uart:/dev/ttyACM0
+  ironroot device write app.elf --device uart:/dev/ttyACM0
+  ironroot device read --address 0x08000000 --size 128K -o flash.bin --device vdev:my.board
+  ironroot device erase --sectors 1,2 --dry-run --device vdev:my.board")]
 pub struct Device {
+    /// Device: uart:PORT or vdev:FILE
+    #[arg(short, long, global = true, value_name = "DEVICE")]
+    device: Option<String>,
+    /// Bits per second of a serial port
+    #[arg(long, global = true, value_name = "RATE", default_value_t = 115_200)]
+    baud: u32,
+    /// Do everything but change the device
+    #[arg(long, global = true)]
+    dry_run: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -17,11 +39,41 @@ pub struct Device {
 #[derive(Subcommand, Debug)]
 enum Command {
     Diagnose(diagnose::Diagnose),
+    /// List the serial ports of this machine
+    List,
+    /// Ask the bootloader what it is and what it serves
+    State,
+    Read(memory::Read),
+    Write(memory::Write),
+    Verify(memory::Verify),
+    Erase(memory::Erase),
+    /// Reset the device
+    Reset,
+    Go(memory::Go),
+}
+
+impl Device {
+    /// The bootloader of the device that the command line names, synchronised.
+    fn bootloader(&self) -> Result<bootloader::Bootloader> {
+        let name = self.device.as_deref().ok_or_else(|| {
+            Failure::new(input::USAGE, "--device is missing")
+                .fix("Write --device uart:PORT or --device vdev:FILE.")
+        })?;
+        bootloader::Bootloader::connect(name, self.baud)
+    }
 }
 
 /// Runs the command.
 pub fn run(args: &Device, report: &mut Reporter<'_>) -> Result {
     match &args.command {
-        Command::Diagnose(args) => diagnose::run(args, report),
+        Command::Diagnose(_) => diagnose::run(args.device.as_deref(), report),
+        Command::List => link::list(report),
+        Command::State => bootloader::state(args.bootloader()?, report),
+        Command::Read(read) => memory::read(read, args.bootloader()?, report),
+        Command::Write(write) => memory::write(write, args.dry_run, || args.bootloader(), report),
+        Command::Verify(verify) => memory::verify(verify, || args.bootloader(), report),
+        Command::Erase(erase) => memory::erase(erase, args.dry_run, args.bootloader()?, report),
+        Command::Reset => memory::reset(args.dry_run, args.bootloader()?, report),
+        Command::Go(go) => memory::go(go, args.dry_run, args.bootloader()?, report),
     }
 }

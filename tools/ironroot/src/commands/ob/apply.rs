@@ -41,7 +41,11 @@ pub fn run(device: &str, dry_run: bool, args: &ApplyArgs, report: &mut Reporter<
     confirm(&plan, &uid, args.yes_i_mean.as_deref()).about(device)?;
     if dry_run || plan.steps.is_empty() {
         let data = json!({ "device": device, "unique_id": uid, "applied": false, "plan": plan.value() });
-        report.result("ob apply", data, if dry_run { "dry run: nothing was written" } else { "nothing to do" });
+        report.result(
+            "ob apply",
+            data,
+            if dry_run { "dry run: nothing was written" } else { "nothing to do" },
+        );
         return Ok(());
     }
     let outcome = steps(&mut probe, &plan, report);
@@ -75,8 +79,9 @@ fn confirm(plan: &Plan, uid: &str, typed: Option<&str>) -> Result {
     }
     let step = plan.steps.iter().find(|step| step.irreversible);
     let what = step.map(|step| describe::assignments(&step.before, &step.after)).unwrap_or_default();
-    Err(Failure::new(input::NOT_CONFIRMED, format!("after {what} no way from outside leads back"))
-        .fix("Read the plan; if you want it, repeat with --yes-i-mean and the unique id that `ob show` prints."))
+    Err(Failure::new(input::NOT_CONFIRMED, format!("after {what} no way from outside leads back")).fix(
+        "Read the plan; if you want it, repeat with --yes-i-mean and the unique id that `ob show` prints.",
+    ))
 }
 
 /// Does the steps and the reset. Returns how the options were read back.
@@ -108,7 +113,9 @@ fn check(plan: &Plan, found: &ironroot_chip::OptionBytes) -> Result {
     }
     let list: Vec<String> = differences
         .iter()
-        .map(|d| format!("{}: wanted {}, actual {}", d.field.name, d.field.human(d.before), d.field.human(d.after)))
+        .map(|d| {
+            format!("{}: wanted {}, actual {}", d.field.name, d.field.human(d.before), d.field.human(d.after))
+        })
         .collect();
     Err(Failure::new(codes::READ_BACK_MISMATCH, list.join("; ")))
 }

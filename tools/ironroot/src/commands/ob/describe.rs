@@ -59,13 +59,22 @@ const CONSEQUENCES: &[Consequence] = &[
         "Execute-only area: it runs but reads as zero; it shrinks or goes only with an erase and DMEP.",
     ),
     (|a, b| !none(a.pcrop()) && none(b.pcrop()), "The execute-only area goes, and what was in it with it."),
-    (|a, b| !a.dmep() && b.dmep(), "DMEP: the next regression erases the execute-only area; only it clears DMEP."),
+    (
+        |a, b| !a.dmep() && b.dmep(),
+        "DMEP: the next regression erases the execute-only area; only it clears DMEP.",
+    ),
     (|a, b| !a.dmes() && b.dmes(), "DMES: the next regression erases the secure area; only it clears DMES."),
     (|a, b| a.dmes() && !b.dmes(), "DMES off: a regression keeps the secure area and its content."),
     (|a, b| b.wpsn & !a.wpsn != 0, "Sectors are writable again."),
-    (|a, b| a.wpsn & !b.wpsn != 0, "Sectors are write-protected: nothing programs or erases them until this is undone."),
+    (
+        |a, b| a.wpsn & !b.wpsn != 0,
+        "Sectors are write-protected: nothing programs or erases them until this is undone.",
+    ),
     (|a, b| a.boot != b.boot, "The next reset boots from another address."),
-    (|a, b| a.tcm_axi_shared() != b.tcm_axi_shared(), "RAM is split anew at the next reset; stacks and linker scripts must fit."),
+    (
+        |a, b| a.tcm_axi_shared() != b.tcm_axi_shared(),
+        "RAM is split anew at the next reset; stacks and linker scripts must fit.",
+    ),
     (
         |a, b| field_changes("IWDG1_SW", a, b) && b.optsr & 1 << 4 == 0,
         "The watchdog starts with the chip: software that does not feed it is reset.",
@@ -164,7 +173,11 @@ pub fn step(step: &Step, before: &OptionBytes) -> (String, OptionBytes) {
             (format!("Power off and on, BOOT0 {level}."), *before)
         }
         Step::Change { by, options, erases } => {
-            let erased = if *erases == 0 { String::new() } else { format!(" (erases sectors {:?})", sectors(*erases)) };
+            let erased = if *erases == 0 {
+                String::new()
+            } else {
+                format!(" (erases sectors {:?})", sectors(*erases))
+            };
             (format!("By the {}: {}{erased}.", agent(*by), assignments(before, options)), *options)
         }
         Step::BankErase { by, options } => {

@@ -44,7 +44,13 @@ pub fn run(args: &DiffArgs, report: &mut Reporter<'_>) -> Result {
     let mut text = String::new();
     for difference in &differences {
         let (field, before, after) = (difference.field, difference.before, difference.after);
-        let _ = writeln!(text, "{BOLD}{:<16}{BOLD:#} {}  |  {}", field.name, field.human(before), field.human(after));
+        let _ = writeln!(
+            text,
+            "{BOLD}{:<16}{BOLD:#} {}  |  {}",
+            field.name,
+            field.human(before),
+            field.human(after)
+        );
     }
     if differences.is_empty() {
         let _ = writeln!(text, "{GOOD}no difference{GOOD:#}");

@@ -156,8 +156,10 @@ pub struct Area {
 }
 
 /// The areas.
-pub const AREAS: [Area; 2] =
-    [Area { name: "PROT_AREA", register: Register::Prar }, Area { name: "SEC_AREA", register: Register::Scar }];
+pub const AREAS: [Area; 2] = [
+    Area { name: "PROT_AREA", register: Register::Prar },
+    Area { name: "SEC_AREA", register: Register::Scar },
+];
 
 /// START and END of an area register.
 pub const BOUNDS: u32 = 0x0FFF_0FFF;
@@ -197,7 +199,8 @@ impl Field {
         };
         match self.kind {
             Kind::Choice(meanings) => {
-                let listed: Vec<String> = meanings.iter().enumerate().map(|(i, m)| format!("{i} ({m})")).collect();
+                let listed: Vec<String> =
+                    meanings.iter().enumerate().map(|(i, m)| format!("{i} ({m})")).collect();
                 small(meanings.len() as u32 - 1, &format!("it is one of {}", listed.join(", ")))
             }
             // A bare digit would be a guess between level and byte, and one of the guesses is for ever.
@@ -209,12 +212,15 @@ impl Field {
                 _ => Err("write level0, level1 or level2, or the byte like 0xBB".into()),
             },
             Kind::Block => {
-                let how = "write an address of flash on a multiple of 256 bytes, or a block number up to 0xFFF";
+                let how =
+                    "write an address of flash on a multiple of 256 bytes, or a block number up to 0xFFF";
                 let value = number::parse(text).map_err(|_| how.to_owned())?;
                 match value.checked_sub(FLASH.start().value()) {
                     None if value <= 0xFFF => Ok(value),
                     Some(offset) if offset.is_multiple_of(SECURE_AREA_UNIT.bytes()) => {
-                        Some(offset / SECURE_AREA_UNIT.bytes()).filter(|block| *block <= 0xFFF).ok_or(how.into())
+                        Some(offset / SECURE_AREA_UNIT.bytes())
+                            .filter(|block| *block <= 0xFFF)
+                            .ok_or(how.into())
                     }
                     _ => Err(how.into()),
                 }
@@ -288,7 +294,8 @@ fn sectors(raw: u32) -> String {
 
 fn parse_sectors(text: &str) -> Result<u32, String> {
     const ALL: u32 = (1 << SECTOR_COUNT) - 1;
-    let how = "write none, all, the protected sectors like 0,1,7, or the register's bits like 0xFE (0 protects)";
+    let how =
+        "write none, all, the protected sectors like 0,1,7, or the register's bits like 0xFE (0 protects)";
     let lower = text.to_ascii_lowercase();
     match lower.as_str() {
         "none" => return Ok(ALL),

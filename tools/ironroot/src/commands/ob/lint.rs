@@ -6,9 +6,9 @@ use clap::Args;
 use ironroot_chip::reach::{Entry, Outlook};
 use ironroot_chip::{OptionBytes, ReadProtection};
 use ironroot_codes::input;
+use ironroot_layout::Address;
 use ironroot_layout::stm32h735::options::SecureArea;
 use ironroot_layout::stm32h735::{FLASH, rss};
-use ironroot_layout::Address;
 use serde_json::{Value, json};
 
 use super::describe;
@@ -94,9 +94,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         name: "security-with-code",
-        holds: |o, known| {
-            o.security() && !has_area(o) && known.at(o.boot_address(false)) == Entry::Runs
-        },
+        holds: |o, known| o.security() && !has_area(o) && known.at(o.boot_address(false)) == Entry::Runs,
         danger: "The code that boots may ask RSS for a secure area; from then on only that code leads back.",
         advice: "Let the code leave with the JTAG magic while you develop (exitSecureArea, 0x97A0FA17).",
     },
@@ -124,7 +122,9 @@ const RULES: &[Rule] = &[
     Rule {
         name: "level-1-and-foreign-boot",
         holds: |o, _| {
-            o.read_protection() == ReadProtection::Level1 && !o.security() && !is_in_flash(o.boot_address(false))
+            o.read_protection() == ReadProtection::Level1
+                && !o.security()
+                && !is_in_flash(o.boot_address(false))
         },
         danger: "At RDP level 1 a boot from RAM or system flash counts as an intrusion: flash cannot be read.",
         advice: "Set BOOT_ADD0 to user flash.",
@@ -160,7 +160,8 @@ pub fn run(device: &str, args: &LintArgs, report: &mut Reporter<'_>) -> Result {
     });
     report.result("ob lint", data, text);
     if outlook == Outlook::Dead {
-        let cause = "with these options nothing boots after the next power-on, and no step from outside leads back";
+        let cause =
+            "with these options nothing boots after the next power-on, and no step from outside leads back";
         return Err(Failure::new(input::OPTION_DEAD_END, cause).about(device));
     }
     Ok(())

@@ -59,9 +59,9 @@ enum Command {
 /// Runs the command.
 pub fn run(args: &Ob, report: &mut Reporter<'_>) -> Result {
     let device = || {
-        args.device.as_deref().ok_or_else(|| {
-            Failure::new(input::USAGE, "no device was given").fix("Write --device vdev:FILE.")
-        })
+        args.device
+            .as_deref()
+            .ok_or_else(|| Failure::new(input::USAGE, "no device was given").fix("Write --device vdev:FILE."))
     };
     match &args.command {
         Command::Read => show::read(device()?, report),

@@ -41,8 +41,10 @@ pub struct Planned {
     pub erases: u32,
     /// What the device can still become from a power-on after it.
     pub outlook: Outlook,
-    /// The outlook is worse than before, or the level is 2.
+    /// The outlook is worse than before.
     pub irreversible: bool,
+    /// Power lost in the middle of its erase can leave worse than the step itself: old options over erased code.
+    pub fragile: Option<Outlook>,
 }
 
 /// A plan.
@@ -73,15 +75,15 @@ impl Plan {
     pub fn make(probe: &mut Probe, wanted: OptionBytes, known: &Known) -> Result<Plan> {
         let state = probe.state(known)?;
         let current = state.options;
-        let found = known.with(|content| {
-            ways(&[(state, None)], &Question { content, wanted, power_cycles: false })
-        });
+        let found =
+            known.with(|content| ways(&[(state, None)], &Question { content, wanted, power_cycles: false }));
         let Some(found) = found else {
             let rule = change::plan(&current, &wanted, Requester::Other).err();
             let cause = rule.map_or("no order of allowed changes ends there", rule_text);
             return Err(Failure::new(input::OPTION_UNREACHABLE, cause));
         };
-        let look = |options: &OptionBytes, erased| known.with(|content| Outlook::of(options, content, erased));
+        let look =
+            |options: &OptionBytes, erased| known.with(|content| Outlook::of(options, content, erased));
         let before = look(&current, 0);
         let (mut now, mut erased, mut worst) = (current, 0, rank(&before));
         let mut steps = Vec::new();
@@ -93,9 +95,12 @@ impl Plan {
             };
             erased |= erases;
             let outlook = look(&after, erased);
+            let interrupted = look(&now, erased);
+            let fragile =
+                (erases != 0 && rank(&interrupted) > rank(&outlook).max(worst)).then_some(interrupted);
             let irreversible = rank(&outlook) > worst;
             worst = worst.max(rank(&outlook));
-            steps.push(Planned { step, before: now, after, erases, outlook, irreversible });
+            steps.push(Planned { step, before: now, after, erases, outlook, irreversible, fragile });
             now = after;
         }
         Ok(Plan { current, wanted, reset: needs_reset(&current, &wanted), steps, before })
@@ -161,6 +166,13 @@ impl Plan {
                 let (meaning, _) = describe::outlook(&planned.outlook, &planned.after);
                 let _ = writeln!(text, "        {BAD}cannot be undone:{BAD:#} {meaning}");
             }
+            if let Some(outlook) = &planned.fragile {
+                let (meaning, _) = describe::outlook(outlook, &planned.before);
+                let _ = writeln!(
+                    text,
+                    "        {BAD}keep the supply on:{BAD:#} interrupted, it can leave a {meaning}"
+                );
+            }
         }
         if self.reset {
             let _ = writeln!(text, "{BOLD}then{BOLD:#}    reset: what was changed takes effect only with it");
@@ -184,6 +196,7 @@ impl Planned {
             "consequences": describe::consequences(&self.before, &self.after),
             "irreversible": self.irreversible,
             "outlook": self.outlook.name(),
+            "if_interrupted": self.fragile.as_ref().map(Outlook::name),
         })
     }
 }

@@ -9,9 +9,9 @@ use ironroot_chip::{Board, DebugRefusal, Mode, OptionBytes, RomImage};
 use ironroot_codes::transport;
 use ironroot_cpu::bus::Size;
 use ironroot_debug::flasher::{Flasher, FlasherError};
+use ironroot_layout::Address;
 use ironroot_layout::stm32h735::options::SecureArea;
 use ironroot_layout::stm32h735::{FLASH, UNIQUE_ID};
-use ironroot_layout::Address;
 
 use super::fields::Register;
 use crate::error::{Context, Failure, Result};
@@ -28,8 +28,10 @@ const PIECE: u64 = 500_000;
 pub fn board_path(device: &str) -> Result<PathBuf> {
     match device.split_once(':') {
         Some(("vdev", path)) if !path.is_empty() => Ok(path.into()),
-        Some(("uart", _)) => Err(Failure::new(transport::BAD_DEVICE_NAME, format!("`{device}` is a serial port"))
-            .fix("Option bytes go through the debug port: write --device vdev:FILE.")),
+        Some(("uart", _)) => {
+            Err(Failure::new(transport::BAD_DEVICE_NAME, format!("`{device}` is a serial port"))
+                .fix("Option bytes go through the debug port: write --device vdev:FILE."))
+        }
         _ => Err(Failure::new(transport::BAD_DEVICE_NAME, format!("`{device}` is no vdev:FILE"))),
     }
 }

@@ -47,7 +47,8 @@ pub fn show(device: &str, report: &mut Reporter<'_>) -> Result {
         for field in FIELDS.iter().filter(|field| field.register == register) {
             let raw = field.raw(&options);
             let human = field.human(raw);
-            let _ = writeln!(text, "  {BOLD}{:<16}{BOLD:#} {human:<38} {DIM}{}{DIM:#}", field.name, field.about);
+            let _ =
+                writeln!(text, "  {BOLD}{:<16}{BOLD:#} {human:<38} {DIM}{}{DIM:#}", field.name, field.about);
             fields.push(json!({
                 "field": field.name, "register": register.name(), "raw": raw, "text": human, "about": field.about,
             }));

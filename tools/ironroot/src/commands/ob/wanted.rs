@@ -46,7 +46,10 @@ impl WantedArgs {
             wanted.set(name, value)?;
         }
         if wanted.names.is_empty() {
-            return Err(Failure::new(input::OPTION_NOTHING_WANTED, "neither FIELD=VALUE nor --file was given"));
+            return Err(Failure::new(
+                input::OPTION_NOTHING_WANTED,
+                "neither FIELD=VALUE nor --file was given",
+            ));
         }
         Ok(wanted)
     }
@@ -122,7 +125,8 @@ fn parse(name: &str, text: &str) -> Result<(&'static str, Register, u32, u32)> {
         return Ok((area.name, area.register, BOUNDS, value));
     }
     let Some(field) = FIELDS.iter().find(|field| field.name == wanted) else {
-        let failure = Failure::new(input::OPTION_UNKNOWN_FIELD, format!("`{name}` is no field of the option bytes"));
+        let failure =
+            Failure::new(input::OPTION_UNKNOWN_FIELD, format!("`{name}` is no field of the option bytes"));
         return Err(match nearest(&wanted) {
             Some(near) => failure.fix(format!("Did you mean {near}? `ironroot ob show` lists all names.")),
             None => failure,
@@ -161,12 +165,19 @@ mod tests {
 
     #[test]
     fn slips_are_recognised() {
-        for (slip, name) in
-            [("SECURTY", "SECURITY"), ("RPD", "RDP"), ("BOOTADD0", "BOOT_ADD0"), ("SECAREA", "SEC_AREA"), ("WRP", "WRPS")]
-        {
+        for (slip, name) in [
+            ("SECURTY", "SECURITY"),
+            ("RPD", "RDP"),
+            ("BOOTADD0", "BOOT_ADD0"),
+            ("SECAREA", "SEC_AREA"),
+            ("WRP", "WRPS"),
+        ] {
             assert_eq!(nearest(slip), Some(name));
         }
         assert_eq!(nearest("XYZZYXYZZY"), None);
-        assert_eq!((distance(b"", b"abc"), distance(b"abc", b"abc"), distance(b"kitten", b"sitting")), (3, 0, 3));
+        assert_eq!(
+            (distance(b"", b"abc"), distance(b"abc", b"abc"), distance(b"kitten", b"sitting")),
+            (3, 0, 3)
+        );
     }
 }

@@ -238,7 +238,10 @@ fn finish(args: &Run, session: &mut Session, end: End, report: &mut Reporter<'_>
     );
     match (end, &args.until) {
         (End::Exited(false), _) => {
-            return Err(Failure::new(codes::PROGRAM_FAILED, "SYS_EXIT with another reason than application exit"));
+            return Err(Failure::new(
+                codes::PROGRAM_FAILED,
+                "SYS_EXIT with another reason than application exit",
+            ));
         }
         (End::Stopped(Stop::Lockup), _) => {
             return Err(Failure::new(codes::LOCKUP, format!("the core locked up at {pc:#010x}")));

@@ -59,10 +59,13 @@ enum Figure {
     Memory { bytes: u64, count: usize },
 }
 
+/// Measures the benchmarks of these names and hands on a row for each.
+type Measure = fn(&Bench, &[&'static str], &mut dyn FnMut(Row)) -> Result;
+
 /// Names, and what measures those that are wanted.
 struct Group {
     names: &'static [&'static str],
-    run: fn(&Bench, &[&'static str], &mut dyn FnMut(Row)) -> Result,
+    run: Measure,
 }
 
 /// In the order of the table. The snapshots first: their memory is seen as growth of the process, which memory that others
@@ -77,10 +80,10 @@ const GROUPS: &[Group] = &[
 pub fn run(args: &Bench, report: &mut Reporter<'_>) -> Result {
     let all: Vec<&str> = GROUPS.iter().flat_map(|group| group.names).copied().collect();
     let exact = args.only.as_ref().is_some_and(|only| all.contains(&only.as_str()));
-    let wanted = |name: &&str| {
+    let wanted = |name: &&'static str| {
         args.only.as_ref().is_none_or(|only| if exact { name == only } else { name.contains(only.as_str()) })
     };
-    if !all.iter().any(|name| wanted(name)) {
+    if !all.iter().any(wanted) {
         let cause =
             format!("--only {}: no benchmark has that in its name", args.only.as_deref().unwrap_or_default());
         return Err(Failure::new(input::USAGE, cause).fix(format!("There are {}.", all.join(", "))));
@@ -97,7 +100,7 @@ pub fn run(args: &Bench, report: &mut Reporter<'_>) -> Result {
     ));
     let mut rows = 0u32;
     for group in GROUPS {
-        let names: Vec<&'static str> = group.names.iter().copied().filter(|name| wanted(&name)).collect();
+        let names: Vec<&'static str> = group.names.iter().copied().filter(wanted).collect();
         if !names.is_empty() {
             (group.run)(args, &names, &mut |row| {
                 rows += 1;

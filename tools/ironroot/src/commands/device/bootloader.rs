@@ -1,0 +1,171 @@
+//! The bootloader at the other end of a wire: commands of the protocol, with refusals that say why.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use ironroot_codes::transport;
+use ironroot_layout::stm32h735::SECTOR_COUNT;
+use ironroot_uart_bootloader::host::{Error, Exchange, Part, Poll};
+use ironroot_uart_bootloader::protocol::{BLOCK, COMMANDS};
+use ironroot_uart_bootloader::special;
+use serde_json::json;
+
+use super::link::Link;
+use crate::error::{Context, Failure, Result};
+use crate::report::{BOLD, Reporter};
+
+/// A bootloader that has answered the first byte.
+pub struct Bootloader {
+    /// The wire.
+    pub link: Link,
+    line: VecDeque<u8>,
+    name: String,
+}
+
+impl Bootloader {
+    /// Opens the device and synchronises.
+    pub fn connect(name: &str, baud: u32) -> Result<Self> {
+        let link = Link::open(name, baud)?;
+        let mut bootloader = Bootloader { link, line: VecDeque::new(), name: name.to_owned() };
+        bootloader.synchronise()?;
+        Ok(bootloader)
+    }
+
+    /// The first byte; a NACK means that another command has sent it before.
+    fn synchronise(&mut self) -> Result {
+        let mut script = Exchange::sync();
+        match self.drive(&mut script).about(&self.name) {
+            Err(_) if script.error() == Some(Error::Nack(Part::Command)) => Ok(()),
+            Err(failure) if failure.code == transport::TIMEOUT => Err(failure.fix(
+                "Reset the device with BOOT0 high. A device at RDP level 2, or with a secure area, has no bootloader to offer.",
+            )),
+            other => other,
+        }
+    }
+
+    /// Runs one command to its end.
+    pub fn run(&mut self, mut script: Exchange) -> Result<Exchange> {
+        self.drive(&mut script).about(&self.name)?;
+        Ok(script)
+    }
+
+    fn drive(&mut self, script: &mut Exchange) -> Result {
+        loop {
+            match script.poll() {
+                Poll::Send(bytes) => self.link.send(bytes)?,
+                Poll::Done => return Ok(()),
+                Poll::Receive(patience) => {
+                    if self.line.is_empty() {
+                        let limit = Duration::from_millis(patience.milliseconds().into());
+                        self.link.receive(&mut self.line, limit)?;
+                    }
+                    if let Some(byte) = self.line.pop_front() {
+                        script.received(byte).map_err(refusal)?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads memory; `done` is told how far it is.
+    pub fn read(&mut self, address: u32, size: usize, done: &mut dyn FnMut(usize)) -> Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(size);
+        while bytes.len() < size {
+            let at = address.checked_add(bytes.len() as u32).ok_or_else(|| refusal(Error::Argument))?;
+            let script = Exchange::read(at, (size - bytes.len()).min(BLOCK)).map_err(refusal)?;
+            let script = self.run(script).about(format!("{at:#010x}"))?;
+            bytes.extend_from_slice(script.answer());
+            done(bytes.len());
+        }
+        Ok(bytes)
+    }
+
+    /// Writes memory in blocks.
+    pub fn write(&mut self, address: u32, bytes: &[u8], done: &mut dyn FnMut(usize)) -> Result {
+        for (index, block) in bytes.chunks(BLOCK).enumerate() {
+            let offset = index * BLOCK;
+            let at = address.checked_add(offset as u32).ok_or_else(|| refusal(Error::Argument))?;
+            self.run(Exchange::write(at, block).map_err(refusal)?)?;
+            done(offset + block.len());
+        }
+        Ok(())
+    }
+
+    /// Erases sectors, or all.
+    pub fn erase(&mut self, sectors: Option<&[u16]>) -> Result {
+        let script = match sectors {
+            Some(sectors) => Exchange::erase_sectors(sectors).map_err(refusal)?,
+            None => Exchange::erase_all(),
+        };
+        self.run(script).map(|_| ())
+    }
+}
+
+/// The refusal of a protocol error.
+pub fn refusal(error: Error) -> Failure {
+    let code = match error {
+        Error::Nack(_) => transport::BOOTLOADER_REFUSED,
+        Error::Unexpected(_) | Error::TooLong => transport::BOOTLOADER_ANSWER,
+        Error::Argument => ironroot_codes::input::USAGE,
+    };
+    let failure = Failure::new(code, error.to_string());
+    match error {
+        Error::Nack(Part::Command) => failure.fix(
+            "The device is read-protected (RDP level 1), or does not have this command: `ironroot device state` tells.",
+        ),
+        _ => failure,
+    }
+}
+
+/// `ironroot device state`.
+pub fn state(mut bootloader: Bootloader, report: &mut Reporter<'_>) -> Result {
+    let get = bootloader.run(Exchange::get())?;
+    let (version, commands) = get.answer().split_first().ok_or_else(|| refusal(Error::TooLong))?;
+    let (version, commands) = (*version, commands.to_vec());
+    let id = bootloader.run(Exchange::get_id())?;
+    let pid = id.answer().iter().fold(0_u32, |id, byte| id << 8 | u32::from(*byte));
+    // Reading the unique id is what level 1 refuses first.
+    let unique_id = match bootloader.read(0x1FF1_E800, 12, &mut |_| {}) {
+        Ok(bytes) => Some(crate::hex::encode(&bytes)),
+        Err(failure) if failure.code == transport::BOOTLOADER_REFUSED => None,
+        Err(failure) => return Err(failure),
+    };
+    let services = match bootloader.run(Exchange::special(special::GET_STATUS, &[]).map_err(refusal)?) {
+        Ok(script) => Some(
+            script.special_answer().0.iter().rev().fold(0_u32, |word, byte| word << 8 | u32::from(*byte)),
+        ),
+        Err(failure) if failure.code == transport::BOOTLOADER_REFUSED => None,
+        Err(failure) => return Err(failure),
+    };
+    let unknown = commands.iter().filter(|code| COMMANDS.iter().all(|entry| entry.opcode != **code)).count();
+    let protected = unique_id.is_none();
+    let data = json!({
+        "product_id": pid,
+        "protocol": format!("{}.{}", version >> 4, version & 15),
+        "commands": commands,
+        "unknown_commands": unknown,
+        "read_protected": protected,
+        "unique_id": unique_id,
+        "sectors": SECTOR_COUNT,
+        "services": services.is_some(),
+        "last_service": services.map(|status| json!({ "service": status >> 16, "code": status & 0xFFFF })),
+    });
+    let text = format!(
+        "{BOLD}product id 0x{pid:03X}{BOLD:#}, protocol {}.{}, {} commands\nread protection  {}\nunique id        {}\nservices         {}",
+        version >> 4,
+        version & 15,
+        commands.len(),
+        if protected { "level 1: identification only" } else { "none" },
+        unique_id.as_deref().unwrap_or("not readable"),
+        match services {
+            None => "closed (Standard mode, or the secure area has been left)".to_owned(),
+            Some(0) => "open; none has run since power-on".to_owned(),
+            Some(status) if status & 0xFFFF == 0 =>
+                format!("open; the last one, {}, succeeded", status >> 16),
+            Some(status) =>
+                format!("open; the last one, {}, ended with IR-{:04}", status >> 16, status & 0xFFFF),
+        },
+    );
+    report.result("device state", data, text);
+    bootloader.link.close()
+}
