@@ -12,8 +12,7 @@ const NACK: u8 = 0x1F;
 /// Sends one byte string to a fresh, synchronised device.
 fn talk(chip: &mut Chip, bytes: &[u8]) -> (Vec<u8>, Vec<Next>) {
     let mut device = synchronised();
-    let outcome = feed(&mut device, chip, bytes);
-    outcome
+    feed(&mut device, chip, bytes)
 }
 
 /// The answer alone.
@@ -181,7 +180,7 @@ fn erase_takes_lists_codes_and_nothing_else() {
     ];
     for (field, done) in cases {
         let mut chip = Chip::default();
-        let (answer, next) = talk(&mut chip, &command(0x44, &[field.clone()]));
+        let (answer, next) = talk(&mut chip, &command(0x44, std::slice::from_ref(&field)));
         let expected = if done.is_some() { ACK } else { NACK };
         assert_eq!((answer, next), (vec![ACK, expected], vec![]), "{field:02x?}");
         assert_eq!(chip.done, done.map(str::to_owned).into_iter().collect::<Vec<_>>());

@@ -11,5 +11,5 @@ mod board;
 mod load;
 
 pub use board::{CODE_SIZE, DATA_BASE, DATA_SIZE, Mps2An500, PSRAM_BASE, PSRAM_SIZE, UART0};
-pub use load::{LoadError, Program};
 pub use ironroot_cpu::semihosting::{End, run, serve};
+pub use load::{LoadError, Program};

@@ -140,7 +140,7 @@ fn parse(name: &str, text: &str) -> Result<(&'static str, Register, u32, u32)> {
 fn nearest(wanted: &str) -> Option<&'static str> {
     let names = FIELDS.iter().map(|f| f.name).chain(AREAS.iter().map(|a| a.name));
     let scored = names.map(|name| (distance(wanted.as_bytes(), name.as_bytes()), name));
-    scored.min().filter(|(far, name)| *far <= name.len() / 2).map(|(_, name)| name)
+    scored.min().filter(|(far, name)| *far <= (name.len() / 3).max(2)).map(|(_, name)| name)
 }
 
 /// Edit distance: insertions, deletions and replacements.
