@@ -352,7 +352,10 @@ impl<B: Bus> Core<B> {
 
     fn after_bus_access(&mut self) {
         self.sync = true;
-        self.block_cycles += self.bus.take_stall();
+        // Inside a block the first counts, between blocks (exception entry and return) the second.
+        let stall = self.bus.take_stall();
+        self.block_cycles += stall;
+        self.cycles += stall;
         self.sync_epoch();
     }
 }
@@ -361,9 +364,13 @@ impl<B: Bus> Core<B> {
     /// The instruction halfwords at `pc` as the core itself would fetch them, for traces: no faults, no side effects beyond
     /// cached translations. None where the page cannot be read as a whole.
     pub fn peek_code(&mut self, pc: u32) -> Option<(u16, u16)> {
-        let base = self.fetch_page(pc).ok()??;
-        let at = base + (pc & !PAGE_MASK);
-        let memory = self.bus.memory();
-        Some((memory.read(at, Size::Half) as u16, memory.read(at + 2, Size::Half) as u16))
+        let half = |core: &mut Self, address: u32| {
+            let base = core.fetch_page(address).ok()??;
+            Some(core.bus.memory().read(base + (address & !PAGE_MASK), Size::Half) as u16)
+        };
+        // The second halfword may lie on another page, somewhere else in the arena; where it cannot be read it is no part of
+        // an instruction that runs.
+        let first = half(self, pc)?;
+        Some((first, half(self, pc.wrapping_add(2)).unwrap_or(0)))
     }
 }

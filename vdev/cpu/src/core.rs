@@ -259,7 +259,8 @@ impl<B: Bus> Core<B> {
     #[inline(always)]
     pub fn branch_exchange(&mut self, target: u32) -> Flow {
         if target >= 0xF000_0000 && self.ipsr != 0 {
-            return self.exception_return(target);
+            self.r[15] = target;
+            return Flow::Return;
         }
         self.branch_link_exchange(target)
     }

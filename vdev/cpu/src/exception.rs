@@ -350,8 +350,9 @@ impl<B: Bus> Core<B> {
         true
     }
 
-    /// Exception return to `exc_return` (B1.5.8): checks, unstacks or tail-chains.
-    pub fn exception_return(&mut self, exc_return: u32) -> Flow {
+    /// Exception return to `exc_return` (B1.5.8): checks, unstacks or tail-chains. Between instructions only: it makes
+    /// accesses of its own, at the time that `cycles` says.
+    pub(crate) fn exception_return(&mut self, exc_return: u32) {
         self.sync = true;
         let returning = self.ipsr;
         let nested = self.scs.nvic.active.count();
@@ -370,7 +371,7 @@ impl<B: Bus> Core<B> {
         if !valid || !was_active {
             self.refuse_return(exc_return);
             self.stop_at(exc_return);
-            return Flow::BranchSync;
+            return;
         }
         // Tail-chaining: what is pending and would preempt the code returned to is entered with the frame left in place.
         let lines = *self.bus.irq_lines();
@@ -378,11 +379,10 @@ impl<B: Bus> Core<B> {
         if let Some(next) = self.preempting() {
             self.take_vector(next, exc_return);
             self.stop_at(exc_return);
-            return Flow::BranchSync;
+            return;
         }
         self.pop_frame(exc_return, to_handler);
         self.stop_at(exc_return);
-        Flow::BranchSync
     }
 
     /// In lockup the PC says where it came from: the instruction that faulted, or the EXC_RETURN that failed. Inside a block

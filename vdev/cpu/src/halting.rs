@@ -296,6 +296,24 @@ impl<B: Bus> Core<B> {
         true
     }
 
+    /// A comparator of the DWT matched an access to `address` (C1.8): the core halts for a debugger that is attached; without
+    /// one the DebugMonitor exception is taken if the program enabled it and its priority lets it; else nothing happens.
+    pub(crate) fn watchpoint_event(&mut self, address: u32) {
+        if self.scs.halting.enabled() {
+            if self.debug_event(self.r[15], dfsr::DWTTRAP) {
+                self.scs.dwt.note_match(address);
+            }
+            return;
+        }
+        self.scs.dwt.note_match(address);
+        let nvic = &self.scs.nvic;
+        let preempts = nvic.group(nvic.priority(number::DEBUG_MONITOR)) < self.execution_priority();
+        if self.scs.monitor_enabled() && preempts {
+            self.scs.dfsr |= dfsr::DWTTRAP;
+            self.scs.nvic.pending.put(number::DEBUG_MONITOR, true);
+        }
+    }
+
     /// Vector catch: `exception` was taken because of `fault`, at the instruction at `pc`.
     #[cold]
     pub(crate) fn catch_vector(&mut self, fault: Fault, exception: u16, pc: u32) {

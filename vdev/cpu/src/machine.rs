@@ -250,13 +250,11 @@ impl<B: Bus> Machine<B> {
                 return Some(Stop::Chip(reason));
             }
             if let Some(hit) = core.scs.watch.take_hit() {
-                if hit.host || !core.scs.halting.enabled() {
+                if hit.host {
                     core.sync = true;
                     return Some(Stop::Watchpoint(hit));
                 }
-                if core.debug_event(core.r[15], dfsr::DWTTRAP) {
-                    core.scs.dwt.note_match(hit.address);
-                }
+                core.watchpoint_event(hit.address);
             }
             if self.core.scs.fpb.take_changed() {
                 self.renew_breakpoints();
@@ -587,6 +585,10 @@ fn execute<B: Bus, H: Hook<B>>(
         Flow::Branch => None,
         Flow::BranchSync => {
             core.sync = true;
+            None
+        }
+        Flow::Return => {
+            core.exception_return(core.r[15]);
             None
         }
         Flow::Fault => {

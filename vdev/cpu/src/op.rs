@@ -20,6 +20,9 @@ pub enum Flow {
     Fault,
     /// Completed: the exception in `core.pending_fault` (SVC) is taken with the next instruction as return address.
     Supervisor,
+    /// Completed: an exception return to the value in `core.r[15]`, which the block loop carries out when time and instruction
+    /// count are true again (it reads the stack, and the chip must see when).
+    Return,
     /// Waiting for an interrupt (WFI) or an event (WFE).
     Sleep,
     /// The instruction is a breakpoint with halting debug or semihosting; not completed.
