@@ -187,3 +187,109 @@ fn vdev_run_serves_semihosting() {
     // Without it BKPT is what it is on a chip without a debugger: a HardFault, whose vector is erased flash here.
     dir.ironroot("vdev run semi.board --json").refused("IR-5001", 4);
 }
+
+/// A board whose flash holds a program that runs in a circle, and before that, if it is to, says `ready` by semihosting
+/// without a line end.
+fn spinning_board(dir: &Scratch, speaks: bool) {
+    // Vectors; then: movs r0, #4 (WRITE0); ldr r1, =text; bkpt 0xAB or nop; b .
+    let mut program = Vec::new();
+    for word in [0x2000_1000u32, 0x0800_0009] {
+        program.extend_from_slice(&word.to_le_bytes());
+    }
+    let call = if speaks { 0xBEAB } else { 0xBF00 };
+    for half in [0x2004u16, 0x4901, call, 0xE7FE] {
+        program.extend_from_slice(&half.to_le_bytes());
+    }
+    program.extend_from_slice(&0x0800_0014u32.to_le_bytes());
+    program.extend_from_slice(b"ready\0");
+    let mut board = ironroot_chip::Board::with_serial(10);
+    assert!(board.preload(0x0800_0000, &program));
+    board.save(&dir.path("spin.board")).unwrap();
+}
+
+#[test]
+fn vdev_run_begins_its_summary_on_a_new_line() {
+    let dir = Scratch::new();
+    spinning_board(&dir, true);
+    let run = dir.ironroot("vdev run spin.board --semihosting --until ready").ok();
+    assert!(run.stdout.contains("ready\nended: until"), "{}", run.stdout);
+}
+
+/// Starts `ironroot` in `dir`, waits until `mark` is on stdout, sends the signal, and returns exit code and output.
+fn interrupted(dir: &Scratch, line: &str, mark: &str, signal: &str) -> (Option<i32>, String, String) {
+    let mut child = ironroot()
+        .args(line.split_whitespace())
+        .current_dir(dir.path("."))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut out, mut said) = (child.stdout.take().unwrap(), Vec::new());
+    while !String::from_utf8_lossy(&said).contains(mark) {
+        let mut byte = [0];
+        out.read_exact(&mut byte).expect("the mark comes before the end");
+        said.extend_from_slice(&byte);
+    }
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    out.read_to_end(&mut said).unwrap();
+    let mut complained = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut complained).unwrap();
+    (child.wait().unwrap().code(), String::from_utf8(said).unwrap(), complained)
+}
+
+#[test]
+fn a_signal_ends_a_run_with_a_code_and_the_board_as_it_was() {
+    let dir = Scratch::new();
+    spinning_board(&dir, true);
+    let before = dir.read("spin.board");
+    let (exit, _, complained) = interrupted(&dir, "vdev run spin.board --semihosting", "ready", "-INT");
+    assert_eq!(exit, Some(8), "{complained}");
+    assert!(complained.contains("error IR-1010"), "{complained}");
+    assert_eq!(dir.read("spin.board"), before);
+    spinning_board(&dir, false);
+    let before = dir.read("spin.board");
+    // The profile looks between two pieces of the run; waiting for a connection does not look, and is ended from outside.
+    for (line, mark) in [
+        ("vdev run spin.board --json", "task_begin"),
+        ("vdev profile spin.board --svg flame.svg --json", "task_begin"),
+        ("vdev run spin.board --uart tcp:127.0.0.1:0 --json", "console"),
+        ("vdev gdb spin.board --listen 127.0.0.1:0 --run 1000 --json", "listen"),
+    ] {
+        let (exit, said, complained) = interrupted(&dir, line, mark, "-TERM");
+        assert_eq!(exit, Some(8), "{line}: {said}{complained}");
+        let errors: Vec<serde_json::Value> = said
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+            .filter(|event: &serde_json::Value| event["event"] == "error")
+            .collect();
+        assert_eq!(errors.len(), 1, "{line}: {said}");
+        assert_eq!((&errors[0]["code"], &errors[0]["exit"]), (&"IR-1010".into(), &8.into()), "{line}");
+    }
+    assert_eq!(dir.read("spin.board"), before);
+    let files = std::fs::read_dir(dir.path(".")).unwrap().count();
+    assert_eq!(files, 1, "no other file is left");
+}
+
+#[test]
+fn vdev_takes_regular_files_for_boards_only() {
+    let dir = Scratch::new();
+    assert!(std::process::Command::new("mkfifo").arg(dir.path("fifo")).status().unwrap().success());
+    for file in ["/dev/zero", "/dev/null", "fifo", "."] {
+        for command in ["run", "show", "gdb --listen 127.0.0.1:0"] {
+            let (command, options) = command.split_once(' ').unwrap_or((command, ""));
+            dir.ironroot(&format!("vdev {command} {file} {options} --json")).refused("IR-1003", 2);
+        }
+    }
+}
+
+#[test]
+fn a_linked_board_stays_a_link() {
+    let dir = bench();
+    std::fs::rename(dir.path("my.board"), dir.path("real.board")).unwrap();
+    std::os::unix::fs::symlink("real.board", dir.path("my.board")).unwrap();
+    let before = dir.read("real.board");
+    dir.ironroot("vdev run my.board --boot0 1").ok();
+    assert!(dir.path("my.board").is_symlink());
+    assert_ne!(dir.read("real.board"), before, "the level of BOOT0 is in the file itself");
+}

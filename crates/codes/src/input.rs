@@ -48,6 +48,10 @@ codes! {
         "The content was recognised, but as something that this argument does not take.",
         "Nothing was written.",
         "The message names what the file is; pass it to the matching option or command.";
+    1012 OUTPUT_IS_INPUT Usage: "The output file is one of the input files",
+        "Writing the output would destroy what it is made from; a link to the input counts as the input.",
+        "Nothing was written.",
+        "Choose another name for the output.";
 
     1101 KEY_UNREADABLE Usage: "The key file cannot be parsed",
         "The file is neither PEM nor DER of a key, or it is truncated.",

@@ -19,9 +19,9 @@ codes! {
         "A device is vdev:FILE, uart:PORT or tcp:HOST:PORT.",
         "Nothing was sent.",
         "Write for example --device vdev:my.board.";
-    7005 CONSOLE_FAILED Transport: "The console cannot be written",
-        "Writing the device's serial output to its destination failed.",
-        "The device was stopped; its state is that of the last instruction.",
+    7005 CONSOLE_FAILED Transport: "The output cannot be written",
+        "Writing the command's output, or the device's serial output, to its destination failed: a full disk, usually.",
+        "What the command did stays done, but its report is not complete.",
         "Check the destination of the output.";
     7006 BOOTLOADER_REFUSED Device: "The bootloader refused",
         "It answered with a NACK: read protection, write protection, a closed area, an address it does not serve, or flash that \

@@ -49,6 +49,10 @@ codes! {
         "It ended itself through semihosting (SYS_EXIT) with another reason than a normal end.",
         "The device was stopped there.",
         "Its own output above says why, if it said anything.";
+    5107 RUN_STOPPED Device: "The core stopped for somebody who is not there",
+        "It stands at a breakpoint, or a debugger holds it, and this command has no debugger to continue it.",
+        "The device was stopped there; its state is that of the last instruction.",
+        "The message names what stopped it. Use `ironroot vdev gdb` to go on from there.";
 
     5201 DEBUG_CLOSED Device: "The debug port is closed",
         "The boot chain left debug access closed, or the protection level forbids it.",

@@ -2,12 +2,15 @@
 //!
 //! 1. The bytes go to a temporary file in the same directory, are synced, and take the final name in one step. A full
 //!    disk, a signal or an error leaves what was there before.
-//! 2. A secret is created with mode 0600: it is never readable by others, not even between creation and `chmod`.
+//! 2. Only regular files are replaced, and a link to one leads to it: what a device file or a link is for stays.
+//! 3. A secret is created with mode 0600: it is never readable by others, not even between creation and `chmod`.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+use crate::interrupt;
 
 /// Who may read the new file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +30,41 @@ pub enum Existing {
     Keep,
 }
 
+/// Links that lead from one to the next before a path counts as a circle: Linux's own limit.
+const MOST_LINKS: usize = 40;
+
+/// The file that a write to `path` replaces or makes: the end of all links. What is there and is no regular file is refused.
+pub fn target(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let kind = match path.symlink_metadata() {
+            Ok(metadata) => metadata.file_type(),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(path),
+            Err(e) => return Err(e),
+        };
+        if kind.is_file() {
+            return Ok(path);
+        }
+        if !kind.is_symlink() {
+            let what = if kind.is_dir() { "a directory" } else { "a device, pipe or socket" };
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("there is {what} of that name")));
+        }
+        let next = std::fs::read_link(&path)?;
+        // Relative to where the link is; an absolute path replaces the whole.
+        path = path.parent().unwrap_or(Path::new("")).join(next);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "the links lead in a circle"))
+}
+
 /// Writes `bytes` to `path`, whole or not at all.
 pub fn write(path: &Path, bytes: &[u8], access: Access, existing: Existing) -> io::Result<()> {
+    let target = target(path)?;
+    // A link that somebody put there must not decide where a new key goes.
+    if existing == Existing::Keep && path.symlink_metadata().is_ok() {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the file exists"));
+    }
+    let path = target.as_path();
+    let _busy = interrupt::writing();
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -93,13 +129,37 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_write_leaves_nothing() {
+    fn only_regular_files_are_replaced() {
         let dir = tempfile::tempdir().unwrap();
-        // A directory has the name: the rename must fail after the bytes were written.
         let path = dir.path().join("taken");
         std::fs::create_dir(&path).unwrap();
-        std::fs::write(path.join("file"), b"").unwrap();
-        assert!(write(&path, b"x", Access::Public, Existing::Replace).is_err());
+        for path in [path.as_path(), Path::new("/dev/null"), Path::new("/dev/full")] {
+            for existing in [Existing::Replace, Existing::Keep] {
+                let refused = write(path, b"x", Access::Public, existing).unwrap_err();
+                assert_eq!(refused.kind(), io::ErrorKind::InvalidInput, "{}", path.display());
+            }
+        }
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_link_leads_to_the_file_and_stays_a_link() {
+        use std::os::unix::fs::symlink;
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::create_dir(at("sub")).unwrap();
+        std::fs::write(at("sub/real"), b"old").unwrap();
+        symlink("sub/real", at("one")).unwrap();
+        symlink(at("one"), at("two")).unwrap();
+        symlink("sub/new", at("dangling")).unwrap();
+        symlink("circle", at("circle")).unwrap();
+        write(&at("two"), b"new", Access::Public, Existing::Replace).unwrap();
+        write(&at("dangling"), b"made", Access::Public, Existing::Replace).unwrap();
+        assert_eq!(std::fs::read(at("sub/real")).unwrap(), b"new");
+        assert_eq!(std::fs::read(at("sub/new")).unwrap(), b"made");
+        assert!(["one", "two", "dangling"].iter().all(|name| at(name).is_symlink()));
+        assert!(write(&at("circle"), b"x", Access::Public, Existing::Replace).is_err());
+        let kept = write(&at("two"), b"x", Access::Public, Existing::Keep).unwrap_err();
+        assert_eq!(kept.kind(), io::ErrorKind::AlreadyExists);
     }
 }

@@ -5,10 +5,11 @@ use std::io::Write;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
-use ironroot_codes::{Exit, input, internal};
+use ironroot_codes::{Exit, input, transport};
 
 use crate::commands::{demo, device, doctor, explain, image, keys, ob, prove, vdev};
 use crate::error::{Failure, Result};
+use crate::interrupt;
 use crate::report::Reporter;
 
 /// An open root of trust for STM32-class chips: sign firmware, provision a virtual device, boot it, attack it
@@ -61,6 +62,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &
     };
     let mut report = Reporter::new(cli.json, out, err);
     let outcome = dispatch(&cli.command, &mut report).and_then(|()| written(&report));
+    // Whatever it stumbled over after a signal, the signal is the reason.
+    let outcome = outcome.map_err(|f| if interrupt::asked() { interrupt::failure() } else { f });
+    interrupt::end();
     match outcome {
         Ok(()) => Exit::Ok,
         Err(failure) => {
@@ -88,7 +92,9 @@ fn dispatch(command: &Command, report: &mut Reporter<'_>) -> Result {
 fn written(report: &Reporter<'_>) -> Result {
     match report.write_error() {
         None => Ok(()),
-        Some(error) => Err(Failure::new(internal::SERIALISATION, error.to_string())),
+        Some(error) => {
+            Err(Failure::new(transport::CONSOLE_FAILED, error.to_string()).about("standard output"))
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod files;
 pub mod firmware;
 mod hex;
 pub mod input;
+pub mod interrupt;
 pub mod keyfile;
 mod number;
 pub mod report;

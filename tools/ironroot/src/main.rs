@@ -7,8 +7,11 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // anstream removes the colours where the stream is no terminal, or NO_COLOR asks for it.
-    let mut out = anstream::stdout().lock();
-    let mut err = anstream::stderr().lock();
+    // Not locked: whoever ends the process at a signal has a word to say too.
+    let mut out = anstream::stdout();
+    let mut err = anstream::stderr();
+    let json = std::env::args_os().any(|arg| arg == "--json");
+    ironroot::interrupt::install(json);
     let exit = ironroot::run(std::env::args_os(), &mut out, &mut err);
     let _ = out.flush();
     ExitCode::from(exit.code())

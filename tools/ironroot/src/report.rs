@@ -29,12 +29,14 @@ pub struct Reporter<'a> {
     out: &'a mut dyn Write,
     err: &'a mut dyn Write,
     failed: Option<io::Error>,
+    /// A device has begun a line and not ended it.
+    in_line: bool,
 }
 
 impl<'a> Reporter<'a> {
     /// A reporter that writes JSON Lines (`json`) or text to `out`, and refusals in text to `err`.
     pub fn new(json: bool, out: &'a mut dyn Write, err: &'a mut dyn Write) -> Self {
-        Reporter { json, out, err, failed: None }
+        Reporter { json, out, err, failed: None, in_line: false }
     }
 
     /// True with `--json`.
@@ -50,6 +52,7 @@ impl<'a> Reporter<'a> {
     /// A line of text for a person; nothing with `--json`.
     pub fn text(&mut self, line: impl Display) {
         if !self.json {
+            self.end_line();
             let written = writeln!(self.out, "{line}");
             self.keep(written);
         }
@@ -60,6 +63,7 @@ impl<'a> Reporter<'a> {
         if self.json {
             self.event("warning", json!({ "message": text }));
         } else {
+            self.end_line();
             let written = writeln!(self.err, "{BAD}warning:{BAD:#} {}", printable(text));
             self.keep(written);
         }
@@ -79,7 +83,8 @@ impl<'a> Reporter<'a> {
 
     /// What a device wrote to a serial port, as it came: a terminal shows it like the device's own. Nothing with `--json`.
     pub fn raw(&mut self, bytes: &[u8]) {
-        if !self.json {
+        if let (false, Some(last)) = (self.json, bytes.last()) {
+            self.in_line = *last != b'\n';
             let written = self.out.write_all(bytes).and_then(|()| self.out.flush());
             self.keep(written);
         }
@@ -123,6 +128,7 @@ impl<'a> Reporter<'a> {
         if self.json {
             self.event("error", failure_fields(failure));
         } else {
+            self.end_line();
             let text = render(failure);
             let written = self.err.write_all(text.as_bytes());
             self.keep(written);
@@ -134,17 +140,18 @@ impl<'a> Reporter<'a> {
         if !self.json {
             return;
         }
-        // The event's name first, where a reader looks for it.
-        let mut line = format!("{{\"event\":{}", Value::from(event));
-        if let Value::Object(fields) = data {
-            for (name, value) in fields {
-                line.push_str(&format!(",{}:{value}", Value::from(name)));
-            }
-        }
-        line.push_str("}\n");
+        let line = event_line(event, data);
         // Flushed line by line: a program that follows a long run wants to see it run.
         let written = self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush());
         self.keep(written);
+    }
+
+    /// Our own words begin a new line, whatever a device has left unfinished.
+    fn end_line(&mut self) {
+        if std::mem::take(&mut self.in_line) {
+            let written = writeln!(self.out);
+            self.keep(written);
+        }
     }
 
     fn keep(&mut self, written: io::Result<()>) {
@@ -152,6 +159,18 @@ impl<'a> Reporter<'a> {
             self.failed.get_or_insert(error);
         }
     }
+}
+
+/// An event as a line, its name first, where a reader looks for it.
+pub(crate) fn event_line(event: &str, data: Value) -> String {
+    let mut line = format!("{{\"event\":{}", Value::from(event));
+    if let Value::Object(fields) = data {
+        for (name, value) in fields {
+            line.push_str(&format!(",{}:{value}", Value::from(name)));
+        }
+    }
+    line.push_str("}\n");
+    line
 }
 
 /// `data` as the members of an event; what is not an object becomes a member `value`.
@@ -165,7 +184,7 @@ fn object(data: impl Serialize) -> Map<String, Value> {
     }
 }
 
-fn failure_fields(failure: &Failure) -> Value {
+pub(crate) fn failure_fields(failure: &Failure) -> Value {
     let entry = failure.entry();
     json!({
         "code": failure.code.to_string(),
@@ -180,7 +199,7 @@ fn failure_fields(failure: &Failure) -> Value {
 }
 
 /// A refusal for a person: code and summary, what it is about, cause, consequence, fix.
-fn render(failure: &Failure) -> String {
+pub(crate) fn render(failure: &Failure) -> String {
     let entry = failure.entry();
     let mut text = format!("{BAD}error {}{BAD:#} {BOLD}{}{BOLD:#}\n", failure.code, entry.summary);
     if let Some(subject) = &failure.subject {

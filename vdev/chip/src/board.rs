@@ -6,7 +6,7 @@
 //! list of blocks for the external flash at OCTOSPI1, then for the one at OCTOSPI2.
 
 use std::fmt;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use ironroot_codes::{Code, input};
@@ -23,6 +23,8 @@ const VERSION: u32 = 2;
 const VERSION_INTERNAL_ONLY: u32 = 1;
 const HEADER: usize = 20;
 const BLOCK: usize = 4096;
+/// More than any board file has: a device file in its place must not fill the memory.
+const MAX_FILE: u64 = 256 * 1024 * 1024;
 /// DEV_ID of the only part of this version.
 const PART: u32 = IDCODE & 0xFFF;
 const FLASH_SIZE: usize = FLASH.size().bytes() as usize;
@@ -52,6 +54,8 @@ pub enum BoardError {
         /// Bytes that are there.
         found: usize,
     },
+    /// The file is larger than any board.
+    TooLarge,
     /// The checksum is wrong, or a field is impossible.
     Corrupt(&'static str),
     /// Another version of the format.
@@ -77,6 +81,7 @@ impl BoardError {
         match self {
             BoardError::NotABoard => input::BOARD_UNREADABLE,
             BoardError::Truncated { .. } => input::BOARD_TRUNCATED,
+            BoardError::TooLarge => input::FILE_TOO_LARGE,
             BoardError::Corrupt(_) | BoardError::NotVirtual(_) => input::BOARD_CORRUPT,
             BoardError::Version(_) => input::BOARD_VERSION,
             BoardError::UnknownPart(_) => input::BOARD_UNKNOWN_PART,
@@ -95,6 +100,9 @@ impl fmt::Display for BoardError {
             BoardError::NotABoard => f.write_str("not a board file"),
             BoardError::Truncated { expected, found } => {
                 write!(f, "the board file has {found} bytes where {expected} belong")
+            }
+            BoardError::TooLarge => {
+                write!(f, "the file has more than {} MB, a board has less", MAX_FILE / 1024 / 1024)
             }
             BoardError::Corrupt(what) => write!(f, "the board file is damaged: {what}"),
             BoardError::Version(version) => {
@@ -390,12 +398,14 @@ impl Board {
 
     /// Reads a board file.
     pub fn load(path: &Path) -> Result<Self, BoardError> {
-        let file = std::fs::read(path).map_err(|error| BoardError::Io {
-            path: path.to_owned(),
-            writing: false,
-            error,
-        })?;
-        Self::from_bytes(&file)
+        let refused = |error| BoardError::Io { path: path.to_owned(), writing: false, error };
+        let mut bytes = Vec::new();
+        let file = std::fs::File::open(path).map_err(refused)?;
+        file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(refused)?;
+        if bytes.len() as u64 > MAX_FILE {
+            return Err(BoardError::TooLarge);
+        }
+        Self::from_bytes(&bytes)
     }
 
     /// Writes a board file. The old one is there, whole, until the new one is: a crash in between cannot take the board.

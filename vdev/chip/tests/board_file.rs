@@ -116,6 +116,13 @@ fn a_failed_save_leaves_the_old_file_and_no_other() {
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
 }
 
+#[test]
+fn a_file_without_end_is_refused() {
+    let error = Board::load(std::path::Path::new("/dev/zero")).unwrap_err();
+    assert!(matches!(error, BoardError::TooLarge));
+    assert_eq!(error.code(), input::FILE_TOO_LARGE);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
 

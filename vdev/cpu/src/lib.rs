@@ -16,6 +16,7 @@ pub mod decode;
 pub mod disasm;
 pub mod exception;
 pub mod exec;
+mod execute;
 pub mod halting;
 pub mod insn;
 pub mod lower;

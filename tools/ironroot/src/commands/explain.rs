@@ -32,7 +32,7 @@ pub fn exit_code_help() -> String {
     text
 }
 
-/// Explain a code like IR-2003, or list all of them
+/// Explain a code like IR-2003, or list all of them (--list)
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -10,7 +10,7 @@ use crate::atomic::{Access, Existing};
 use crate::error::{Failure, Result};
 use crate::keyfile::{self, Key};
 use crate::report::{BOLD, DIM, Reporter, printable};
-use crate::{atomic, hex};
+use crate::{atomic, files, hex};
 
 /// Make and show signing keys
 #[derive(Args, Debug)]
@@ -117,6 +117,7 @@ fn generate(args: &Generate, report: &mut Reporter<'_>) -> Result {
 }
 
 fn public(args: &Public, report: &mut Reporter<'_>) -> Result {
+    files::not_an_input(&args.output, [args.key.as_path()])?;
     let key = keyfile::read(&args.key)?;
     let pem = keyfile::public_pem(&key)?;
     write(&args.output, pem.as_bytes(), Access::Public, args.force)?;

@@ -11,7 +11,7 @@ use ironroot_chip::{Board, BoardError, RomImage};
 use ironroot_codes::input;
 
 use crate::error::{Failure, Result};
-use crate::{firmware, input as application};
+use crate::{atomic, firmware, input as application, interrupt};
 
 /// The system flash of every virtual device: the root security services that this build carries.
 pub fn system_flash() -> Result<RomImage> {
@@ -42,7 +42,12 @@ pub struct HeldBoard {
 
 /// Loads and holds a board file.
 pub fn load(path: &Path) -> Result<HeldBoard> {
-    let lock = File::open(path).map_err(|e| Failure::read(path, &e))?;
+    // The file itself and not a link to it: that is what is held, and later replaced. A pipe would be waited for.
+    let real = path.canonicalize().map_err(|e| Failure::read(path, &e))?;
+    if !real.is_file() {
+        return Err(Failure::new(input::FILE_UNREADABLE, "it is no regular file").about(path.display()));
+    }
+    let lock = File::open(&real).map_err(|e| Failure::read(path, &e))?;
     match lock.try_lock() {
         Ok(()) => {}
         Err(std::fs::TryLockError::WouldBlock) => {
@@ -52,14 +57,16 @@ pub fn load(path: &Path) -> Result<HeldBoard> {
         }
         Err(std::fs::TryLockError::Error(e)) => return Err(Failure::read(path, &e)),
     }
-    let board = Board::load(path).map_err(|e| refused(e, path))?;
+    let board = Board::load(&real).map_err(|e| refused(e, path))?;
     Ok(HeldBoard { board, _lock: lock })
 }
 
-/// Saves a board file, and reads it back.
+/// Saves a board file, and reads it back. A link stays, the file that it leads to is replaced.
 pub fn save(board: &Board, path: &Path) -> Result {
-    board.save(path).map_err(|e| refused(e, path))?;
-    let written = Board::load(path).map_err(|e| refused(e, path))?;
+    let real = atomic::target(path).map_err(|e| Failure::write(path, &e))?;
+    let _busy = interrupt::writing();
+    board.save(&real).map_err(|e| refused(e, path))?;
+    let written = Board::load(&real).map_err(|e| refused(e, path))?;
     if written != *board {
         return Err(Failure::new(input::FILE_UNWRITABLE, "the file does not hold what was written")
             .about(path.display()));

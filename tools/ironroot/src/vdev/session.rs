@@ -5,9 +5,11 @@ use ironroot_chip::map::FLASH_REGISTERS;
 use ironroot_chip::peripherals::usart::INSTANCES;
 use ironroot_chip::{Board, RomImage, Stm32h735};
 use ironroot_cpu::bus::{Access, Bus, Kind, Master, Size};
-use ironroot_cpu::machine::{Machine, Stop};
+use ironroot_cpu::machine::{Hook, Machine, Stop};
 use ironroot_cpu::semihosting;
 use ironroot_layout::stm32h735::HAND_OFF;
+
+use crate::{error, interrupt};
 
 /// Instructions between two looks at the serial ports: a line is reported at most so late.
 const SLICE: u64 = 20_000;
@@ -39,6 +41,8 @@ pub enum End {
     Asked,
     /// The program ended by semihosting: true if it says that it ended well.
     Exited(bool),
+    /// A signal asked for it.
+    Interrupted,
     /// The core stopped, for this reason.
     Stopped(Stop),
 }
@@ -78,6 +82,9 @@ impl Session {
     pub fn run(&mut self, limit: u64, watch: &mut dyn FnMut(&mut Session, Output) -> bool) -> End {
         let end = self.machine.core.instructions.saturating_add(limit);
         loop {
+            if interrupt::asked() {
+                return End::Interrupted;
+            }
             let left = end.saturating_sub(self.machine.core.instructions);
             let stop = self.machine.run(left.min(SLICE));
             let call =
@@ -93,6 +100,21 @@ impl Session {
             }
             if !call && (stop != Stop::Limit || left <= SLICE) {
                 return End::Stopped(stop);
+            }
+        }
+    }
+
+    /// Runs at most `limit` instructions and shows each to `hook`; a signal is a failure.
+    pub fn run_hooked(&mut self, limit: u64, hook: &mut impl Hook<Stm32h735>) -> error::Result<Stop> {
+        /// Instructions between two looks at signals.
+        const PIECE: u64 = 1_000_000;
+        let end = self.machine.core.instructions.saturating_add(limit);
+        loop {
+            interrupt::check()?;
+            let left = end.saturating_sub(self.machine.core.instructions);
+            let stop = self.machine.run_hooked(left.min(PIECE), hook);
+            if stop != Stop::Limit || left <= PIECE {
+                return Ok(stop);
             }
         }
     }

@@ -17,6 +17,16 @@ const COMMANDS: &[&str] = &[
     "vdev new",
     "vdev run",
     "vdev show",
+    "vdev external",
+    "vdev gdb",
+    "vdev probe",
+    "vdev trace",
+    "vdev profile",
+    "vdev bench",
+    "prove",
+    "prove access",
+    "ob",
+    "device",
     "demo",
     "explain",
     "doctor",
@@ -36,6 +46,29 @@ fn every_command_has_help_with_examples() {
         assert!(help.contains("--json"), "{command}:\n{help}");
         assert!(!help.contains('\u{1b}'), "colours where no terminal is");
     }
+}
+
+/// A paragraph of the help with line breaks of its own would be wrapped twice on a narrow terminal.
+#[test]
+fn help_is_wrapped_once() {
+    /// clap's width where no terminal is.
+    const WIDTH: usize = 100;
+    let dir = Scratch::new();
+    for command in COMMANDS {
+        let help = dir.run(&format!("{command} --help")).stdout;
+        let lines: Vec<&str> = help.lines().collect();
+        for pair in lines.windows(2) {
+            let [line, next] = pair else { continue };
+            let heading = line.ends_with(':') || line.is_empty() || line.starts_with(' ');
+            if heading || next.is_empty() || next.starts_with(' ') {
+                continue;
+            }
+            let word = next.split(' ').next().unwrap_or_default();
+            let joined = line.chars().count() + 1 + word.chars().count();
+            assert!(joined > WIDTH, "{command}: a line break before its time:\n{line}\n{next}");
+        }
+    }
+    assert!(dir.run("--help").stdout.contains("or list all of them (--list)"));
 }
 
 #[test]

@@ -3,4 +3,5 @@
 mod bad_input;
 mod errors;
 mod keys;
+mod outputs;
 mod support;

@@ -66,6 +66,7 @@ impl Scratch {
             .args(line.split_whitespace())
             .current_dir(self.dir.path())
             .env_remove("NO_COLOR")
+            .env_remove("COLUMNS")
             .output()
             .unwrap();
         Run {

@@ -95,7 +95,7 @@ fn run(session: &mut Session, limit: u64, story: &mut Story<'_, '_>) -> (Stop, V
     }
     match end {
         End::Stopped(stop) => (stop, all),
-        End::Asked | End::Exited(_) => (Stop::Hook, all),
+        End::Asked | End::Interrupted | End::Exited(_) => (Stop::Hook, all),
     }
 }
 

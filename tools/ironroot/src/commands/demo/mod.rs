@@ -24,13 +24,13 @@ use crate::device::Device;
 use crate::error::{Context, Failure, Result};
 use crate::keyfile::{self, Key};
 use crate::report::{BOLD, GOOD, Reporter, printable};
-use crate::{files, firmware, hex, vdev};
+use crate::{files, firmware, hex, interrupt, vdev};
 use story::Story;
 
 /// Sign an application, provision a virtual STM32H735, boot it, and see attacks refused
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Everything happens in files and in this process: no board, no probe. Exit code 0 means that every step was checked by
+Everything happens in files and in this process: no board, no probe. Exit code 0 means that every step was checked by \
 reading back what it should have left. The same steps one by one are `keys`, `image`, `vdev`.
 
 Examples:
@@ -53,6 +53,12 @@ pub struct Demo {
     instructions: u64,
 }
 
+/// The files in the directory of the demo.
+const OUTPUTS: [&str; 3] = [KEY_FILE, IMAGE_FILE, BOARD_FILE];
+const KEY_FILE: &str = "demo-key.pem";
+const IMAGE_FILE: &str = "demo-app.bin";
+const BOARD_FILE: &str = "demo.board";
+
 /// What the steps hand on to each other.
 struct Bench {
     dir: PathBuf,
@@ -64,7 +70,7 @@ struct Bench {
 
 impl Bench {
     fn board_file(&self) -> PathBuf {
-        self.dir.join("demo.board")
+        self.dir.join(BOARD_FILE)
     }
 }
 
@@ -85,8 +91,14 @@ pub fn run(args: &Demo, report: &mut Reporter<'_>) -> Result {
         (None, Some(temporary)) => temporary.path().to_owned(),
         (None, None) => PathBuf::from("."),
     };
+    if let Some(app) = &args.app {
+        for name in OUTPUTS {
+            files::not_an_input(&dir.join(name), [app.as_path()])?;
+        }
+    }
     let outcome = steps(args, rom, &app_name, &app, &dir, report);
-    let keep = args.keep || outcome.is_err();
+    // What an interrupted demo left shows nothing.
+    let keep = args.keep || (outcome.is_err() && !interrupt::asked());
     if let Some(temporary) = temporary
         && keep
     {
@@ -153,7 +165,7 @@ fn steps(
 /// A demo key: marked as such in its file, and so in the key store of the device.
 fn make_key(dir: &Path, story: &mut Story<'_, '_>) -> Result<Key> {
     story.begin("keys", "making a demo key (ECDSA P-256)");
-    let path = dir.join("demo-key.pem");
+    let path = dir.join(KEY_FILE);
     // A key of an earlier demo in the same directory is used again; anything else that has the name stays untouched.
     if !path.exists() {
         let pem = keyfile::generate(true)?;
@@ -187,7 +199,7 @@ fn sign(
     story.begin("sign", "checking the application and signing it");
     let mut recipe = Recipe::new(Device::Stm32h735, version)?;
     recipe.security_counter = Some(1);
-    let path = dir.join("demo-app.bin");
+    let path = dir.join(IMAGE_FILE);
     let signed = sign_application(name, app, &recipe, key.signer(name)?).about(name.display())?;
     atomic::write(&path, &signed.image, Access::Public, Existing::Replace)
         .map_err(|e| Failure::write(&path, &e))?;

@@ -17,7 +17,7 @@ use crate::vdev::session::Session;
 /// Say from outside what state a device is in, and what is still possible
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Only what somebody without the firmware's help can see is used: the debug port at power-on and after a boot, the system
+Only what somebody without the firmware's help can see is used: the debug port at power-on and after a boot, the system \
 bootloader's answer with BOOT0 high, and whether anything is said on a serial port. The board file is not changed.
 
 Examples:

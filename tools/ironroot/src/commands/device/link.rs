@@ -14,6 +14,7 @@ use rustix::termios::{ControlModes, OptionalActions, tcgetattr, tcsetattr};
 use serde_json::json;
 
 use crate::error::{Failure, Result};
+use crate::interrupt;
 use crate::report::Reporter;
 use crate::vdev::session::Session;
 use crate::vdev::{self, HeldBoard};
@@ -96,6 +97,7 @@ impl Link {
             Link::Vdev(device) => {
                 let mut left = BUDGET;
                 while left > 0 {
+                    interrupt::check()?;
                     let piece = left.min(1_000_000);
                     let stop = device.session.machine.run(piece);
                     let bytes = device.session.chip().take_uart_output(USART);
@@ -151,6 +153,7 @@ impl Link {
 }
 
 fn wait(port: &File, flags: PollFlags, end: Instant) -> Result {
+    interrupt::check()?;
     let left = end.saturating_duration_since(Instant::now());
     if left.is_zero() {
         return Err(timeout("nothing came over the serial port"));

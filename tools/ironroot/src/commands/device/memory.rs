@@ -12,8 +12,8 @@ use super::bootloader::Bootloader;
 use crate::atomic::{self, Access, Existing};
 use crate::error::{Context, Failure, Result};
 use crate::input::{self, Format, Piece};
-use crate::number;
 use crate::report::{BOLD, GOOD, Reporter};
+use crate::{files, number};
 
 /// Bytes between two reports of progress.
 const STEP: usize = 16 * 1024;
@@ -31,7 +31,7 @@ pub struct Read {
     size: u32,
     /// File to write
     #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
+    pub output: PathBuf,
     /// Replace an existing file
     #[arg(long)]
     force: bool,
@@ -90,7 +90,7 @@ pub struct Go {
 
 impl Source {
     fn pieces(&self) -> Result<Vec<Piece>> {
-        let data = std::fs::read(&self.file).map_err(|e| Failure::read(&self.file, &e))?;
+        let data = files::read(&self.file)?;
         let mut application = input::parse(&self.file, &data).about(self.file.display())?;
         match (application.format, self.address) {
             (Format::Raw, Some(address)) => {

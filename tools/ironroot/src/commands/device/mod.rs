@@ -5,10 +5,13 @@ mod diagnose;
 mod link;
 mod memory;
 
+use std::path::Path;
+
 use clap::{Args, Subcommand};
 use ironroot_codes::input;
 
 use crate::error::{Failure, Result};
+use crate::files;
 use crate::report::Reporter;
 
 /// Look at a device from outside; read, write and start it through its system bootloader
@@ -69,7 +72,11 @@ pub fn run(args: &Device, report: &mut Reporter<'_>) -> Result {
         Command::Diagnose(_) => diagnose::run(args.device.as_deref(), report),
         Command::List => link::list(report),
         Command::State => bootloader::state(args.bootloader()?, report),
-        Command::Read(read) => memory::read(read, args.bootloader()?, report),
+        Command::Read(read) => {
+            let board = args.device.as_deref().and_then(|name| name.strip_prefix("vdev:")).map(Path::new);
+            files::not_an_input(&read.output, board)?;
+            memory::read(read, args.bootloader()?, report)
+        }
         Command::Write(write) => memory::write(write, args.dry_run, || args.bootloader(), report),
         Command::Verify(verify) => memory::verify(verify, || args.bootloader(), report),
         Command::Erase(erase) => memory::erase(erase, args.dry_run, args.bootloader()?, report),

@@ -22,7 +22,7 @@ use crate::{files, hex, number};
 /// Make a signed MCUboot image of an application
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The application is checked before it is signed: it must be linked for the slot, begin with its vector table, and fit
+The application is checked before it is signed: it must be linked for the slot, begin with its vector table, and fit \
 with signature and trailer. The image is verified before it is written. Options have imgtool's names.
 
 Examples:
@@ -180,6 +180,7 @@ pub fn run(args: &Sign, report: &mut Reporter<'_>) -> Result {
     let align = align(args)?;
     let key_file =
         args.key.as_deref().ok_or_else(|| Failure::new(input::KEY_MISSING, "signing needs a private key"))?;
+    files::not_an_input(&args.output, [key_file, &args.infile])?;
     let key = keyfile::read(key_file)?;
     let signer = key.signer(key_file)?;
     let file = files::read(&args.infile)?;

@@ -16,7 +16,7 @@ use crate::{hex, keyfile, number};
 /// Verify hash and signature of an image, with the device's own verifier
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Without a key nothing is verified, so --key is required. Several keys may be given: the image names the one it was
+Without a key nothing is verified, so --key is required. Several keys may be given: the image names the one it was \
 signed with. With --device the image must also be one that this device would take.
 
 Examples:

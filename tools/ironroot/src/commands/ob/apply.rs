@@ -14,7 +14,7 @@ use crate::report::{GOOD, Reporter};
 /// Change options by the planned steps, reset where needed, and read back
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A step after which no way from outside leads back needs --yes-i-mean with the device's unique id, typed: `ironroot ob show`
+A step after which no way from outside leads back needs --yes-i-mean with the device's unique id, typed: `ironroot ob show` \
 prints it.
 
 Examples:

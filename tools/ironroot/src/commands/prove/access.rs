@@ -12,14 +12,14 @@ use super::page;
 use crate::atomic::{self, Access as Readers, Existing};
 use crate::error::{Failure, Result};
 use crate::report::{BAD, BOLD, DIM, GOOD, Reporter};
-use crate::{files, vdev};
+use crate::{files, interrupt, vdev};
 
 /// Try every access to every protected area, and compare with the manual's table
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A program on the Arm core of a virtual STM32H735 (as secure user software, as application, in the place of RSS), a DMA
-controller and a debugger try to execute, read, write and halt: each area, in both device modes, before and after the exit
-from the secure area and after a reset, at each readout protection level. Exit code 0 means that every cell is as
+A program on the Arm core of a virtual STM32H735 (as secure user software, as application, in the place of RSS), a DMA \
+controller and a debugger try to execute, read, write and halt: each area, in both device modes, before and after the exit \
+from the secure area and after a reset, at each readout protection level. Exit code 0 means that every cell is as \
 documented, 9 that one is not.
 
 Examples:
@@ -37,6 +37,7 @@ pub fn run(args: &Access, report: &mut Reporter<'_>) -> Result {
     let rom = vdev::system_flash()?;
     let measured = access::measure(&rom, |cell| report.progress("prove access", line(cell)));
     let matrix = measured.map_err(|error| Failure::new(codes::BOOT_NOT_AS_EXPECTED, error.to_string()))?;
+    interrupt::check()?;
     if let Some(path) = &args.html {
         let page = page::render(&matrix);
         atomic::write(path, page.as_bytes(), Readers::Public, Existing::Replace)

@@ -20,11 +20,11 @@ use crate::{number, vdev};
 /// Power a virtual device on and let GDB debug it
 #[derive(Args, Debug)]
 #[command(after_help = "\
-GDB gets what a debug probe on the chip would get: a secured device refuses it, and the reason is shown, there and here.
-`monitor help` in GDB lists what the server can do besides. The device keeps its state while no debugger is connected;
+GDB gets what a debug probe on the chip would get: a secured device refuses it, and the reason is shown, there and here. \
+`monitor help` in GDB lists what the server can do besides. The device keeps its state while no debugger is connected; \
 `kill` in GDB ends the server, `detach` does not. The board file is saved at the end, unless --dry-run.
 
-Without --halted the device first runs until it sleeps, or for --run instructions. With --stdio GDB starts the server
+Without --halted the device first runs until it sleeps, or for --run instructions. With --stdio GDB starts the server \
 itself, and shows what it says about a refused access as it happens.
 
 Examples:

@@ -1,6 +1,7 @@
 //! `ironroot vdev`: a virtual device and its board file.
 
 mod bench;
+mod external;
 mod gdb;
 mod new;
 mod probe;
@@ -34,6 +35,7 @@ enum Command {
     New(new::New),
     Run(run::Run),
     Show(show::Show),
+    External(external::External),
     Gdb(gdb::Gdb),
     Probe(probe::Probe),
     Trace(trace::Trace),
@@ -47,6 +49,7 @@ pub fn run(args: &Vdev, report: &mut Reporter<'_>) -> Result {
         Command::New(args) => new::run(args, report),
         Command::Run(args) => run::run(args, report),
         Command::Show(args) => show::run(args, report),
+        Command::External(args) => external::run(args, report),
         Command::Gdb(args) => gdb::run(args, report),
         Command::Probe(args) => probe::run(args, report),
         Command::Trace(args) => trace::run(args, report),

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::device::Device;
 use crate::error::{Failure, Result};
 use crate::report::{BOLD, Reporter, printable};
-use crate::{hex, number, vdev};
+use crate::{atomic, hex, number, vdev};
 
 /// Make a board file with a factory-fresh part
 #[derive(Args, Debug)]
@@ -53,6 +53,7 @@ pub fn run(args: &New, report: &mut Reporter<'_>) -> Result {
         }
     };
     board.set_bootloader_pid(args.bootloader_pid);
+    atomic::target(&args.board).map_err(|e| Failure::write(&args.board, &e))?;
     if args.force {
         // Held if somebody runs it: a board must not change under a running device.
         match vdev::load(&args.board) {

@@ -22,11 +22,11 @@ use crate::{number, vdev};
 /// Power a virtual device on with a JTAG probe at its debug port, for OpenOCD
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The probe speaks OpenOCD's remote_bitbang protocol; OpenOCD does the rest with its own description of the chip. It gets
-what it would get of the chip: a secured device refuses it, and the reason is shown here. The device keeps its power and
+The probe speaks OpenOCD's remote_bitbang protocol; OpenOCD does the rest with its own description of the chip. It gets \
+what it would get of the chip: a secured device refuses it, and the reason is shown here. The device keeps its power and \
 its state between two connections; what survives power-off is saved at the end of each, unless --dry-run.
 
-OpenOCD 0.12 says `Translation from khz to adapter speed not implemented` at the first `reset init` or `program`: the
+OpenOCD 0.12 says `Translation from khz to adapter speed not implemented` at the first `reset init` or `program`: the \
 protocol has no speed, and nothing is lost.
 
 Examples:

@@ -13,7 +13,7 @@ use crate::error::{Failure, Result};
 use crate::report::{BOLD, DIM, Reporter, printable};
 use crate::vdev::names::symbols;
 use crate::vdev::session::Session;
-use crate::{number, vdev};
+use crate::{files, number, vdev};
 
 /// Rows of the table; --json has all.
 const ROWS: usize = 30;
@@ -21,8 +21,8 @@ const ROWS: usize = 30;
 /// Power a virtual device on and count where its instructions go
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Every instruction is counted, none is sampled, and counting does not change the run. The board file is only read. The run
-ends when the core sleeps for good, locks up, or at --limit. Function names are known of the firmware that this tool
+Every instruction is counted, none is sampled, and counting does not change the run. The board file is only read. The run \
+ends when the core sleeps for good, locks up, or at --limit. Function names are known of the firmware that this tool \
 carries; --symbols adds those of an application.
 
 Examples:
@@ -46,13 +46,16 @@ pub struct Profile {
 
 /// Runs the command.
 pub fn run(args: &Profile, report: &mut Reporter<'_>) -> Result {
+    if let Some(svg) = &args.svg {
+        files::not_an_input(svg, args.symbols.iter().chain([&args.board]).map(PathBuf::as_path))?;
+    }
     let rom = vdev::system_flash()?;
     let symbols = symbols(&args.symbols)?;
     let held = vdev::load(&args.board)?;
     let mut session = Session::power_on(&held.board, &rom);
     let mut profiler = Profiler::new(&symbols);
     report.task_begin("profile", "running the device");
-    let stop = session.machine.run_hooked(args.limit.into(), &mut profiler);
+    let stop = session.run_hooked(args.limit.into(), &mut profiler)?;
     report.task_end("profile", json!({ "instructions": session.now().instructions }));
     if let Some(path) = &args.svg {
         atomic::write(path, profiler.flame_graph().as_bytes(), Access::Public, Existing::Replace)

@@ -6,19 +6,20 @@ use clap::Args;
 use ironroot_boot::HandOffError;
 use ironroot_codes::vdev as codes;
 use ironroot_cpu::machine::Stop;
+use ironroot_cpu::semihosting;
 use serde_json::json;
 
 use crate::console::{self, Console};
 use crate::error::{Context, Failure, Result};
 use crate::report::{BOLD, DIM, Reporter, printable};
 use crate::vdev::session::{End, Lines, Moment, Output, Session};
-use crate::{number, vdev};
+use crate::{interrupt, number, vdev};
 
 /// Power a virtual device on and run it
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The run ends when the core sleeps for good, locks up, or when --until or --instructions says so; then what survives
-power-off is saved to the board file. Without --until and --instructions a device that never sleeps runs until Ctrl-C,
+The run ends when the core sleeps for good, locks up, or when --until or --instructions says so; then what survives \
+power-off is saved to the board file. Without --until and --instructions a device that never sleeps runs until Ctrl-C, \
 which leaves the board file as it was before.
 
 Examples:
@@ -175,6 +176,9 @@ pub fn run(args: &Run, report: &mut Reporter<'_>) -> Result {
     };
     let end = drive(&mut session, args.instructions, &mut watch);
     watch.report_rest(session.now());
+    if end == End::Interrupted {
+        return Err(interrupt::failure());
+    }
     let failure = watch.failure.take();
     for warning in session.chip().take_warnings() {
         report.warning(&warning.to_string());
@@ -219,6 +223,25 @@ fn drive(session: &mut Session, limit: Option<u64>, watch: &mut Watch<'_, '_>) -
     }
 }
 
+/// The core stands, and it neither sleeps nor has it used its instructions up.
+fn stopped(stop: Stop, pc: u32) -> Failure {
+    let cause = match stop {
+        Stop::Breakpoint(at) => format!("a breakpoint at {at:#010x}"),
+        Stop::Watchpoint(_) => format!("a watched access before {pc:#010x}"),
+        Stop::Bkpt { pc, imm } => format!("BKPT {imm:#04x} at {pc:#010x}"),
+        Stop::Halted => format!("the debug port holds the core at {pc:#010x}"),
+        Stop::Chip(reason) => format!("the chip stopped with reason {reason} at {pc:#010x}"),
+        Stop::Lockup | Stop::Idle | Stop::Limit | Stop::Hook => format!("the core stands at {pc:#010x}"),
+    };
+    let failure = Failure::new(codes::RUN_STOPPED, cause);
+    match stop {
+        Stop::Bkpt { imm: semihosting::CALL, .. } => {
+            failure.fix("This is a semihosting call: repeat the command with --semihosting.")
+        }
+        _ => failure,
+    }
+}
+
 /// The outcome: what the run was asked for, and the hand-off record.
 fn finish(args: &Run, session: &mut Session, end: End, report: &mut Reporter<'_>) -> Result {
     let now = session.now();
@@ -231,6 +254,7 @@ fn finish(args: &Run, session: &mut Session, end: End, report: &mut Reporter<'_>
         End::Stopped(Stop::Limit) => "instructions",
         End::Stopped(Stop::Lockup) => "lockup",
         End::Stopped(_) => "stopped",
+        End::Interrupted => "interrupted",
     };
     report.task_end(
         "run",
@@ -253,11 +277,14 @@ fn finish(args: &Run, session: &mut Session, end: End, report: &mut Reporter<'_>
             );
             return Err(Failure::new(codes::BUDGET, cause));
         }
-        (End::Stopped(_), Some(text)) => {
+        (End::Stopped(Stop::Idle), Some(text)) => {
             let cause = format!("`{text}` was not written before the core went to sleep at {pc:#010x}");
             return Err(Failure::new(codes::OUTPUT_MISMATCH, cause).fix(
                 "Compare with what the device wrote above; `ironroot vdev show` tells how its boot ends.",
             ));
+        }
+        (End::Stopped(stop), _) if !matches!(stop, Stop::Idle | Stop::Limit) => {
+            return Err(stopped(stop, pc));
         }
         _ => {}
     }
@@ -284,4 +311,18 @@ fn finish(args: &Run, session: &mut Session, end: End, report: &mut Reporter<'_>
     );
     report.result("vdev run", data, text);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_core_that_stopped_is_no_success_and_says_why() {
+        let bkpt = stopped(Stop::Bkpt { pc: 0x0800_0010, imm: 0xAB }, 0x0800_0010);
+        assert_eq!((bkpt.code, bkpt.exit()), (codes::RUN_STOPPED, ironroot_codes::Exit::Device));
+        assert!(bkpt.cause.contains("BKPT 0xab at 0x08000010") && bkpt.remedy().contains("--semihosting"));
+        let halted = stopped(Stop::Halted, 0x0800_0010);
+        assert!(halted.cause.contains("debug port") && !halted.remedy().contains("--semihosting"));
+    }
 }

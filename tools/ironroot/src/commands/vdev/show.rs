@@ -23,7 +23,7 @@ use crate::vdev::{self, record};
 /// Show a board: option bytes decoded, key store, image in the slot, and how its next boot ends
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The board file is only read. The next boot is tried on a copy in memory, and its hand-off record shown; --no-boot leaves
+The board file is only read. The next boot is tried on a copy in memory, and its hand-off record shown; --no-boot leaves \
 that out.
 
 Examples:

@@ -19,8 +19,8 @@ use crate::{number, vdev};
 /// Power a virtual device on and write down every instruction
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A trace does not change the run: the device does what it does without one. The board file is only read. Function names
-are known of the firmware that this tool carries; --symbols adds those of an application. With --json every instruction,
+A trace does not change the run: the device does what it does without one. The board file is only read. Function names \
+are known of the firmware that this tool carries; --symbols adds those of an application. With --json every instruction, \
 access and exception is one line: event `instruction`, `access` or `exception`.
 
 Examples:
@@ -61,14 +61,14 @@ pub fn run(args: &Trace, report: &mut Reporter<'_>) -> Result {
     };
     let json = report.is_json();
     let mut tracer = Tracer::new(BufWriter::new(report.writer()), json, filter, &symbols);
-    let stop = session.machine.run_hooked(args.instructions.into(), &mut tracer);
+    let stop = session.run_hooked(args.instructions.into(), &mut tracer);
     let written = match tracer.finish() {
         Ok(written) => written,
         // `| head` is no failure of the command.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
         Err(error) => return Err(Failure::new(input::FILE_UNWRITABLE, error.to_string()).about("the trace")),
     };
-    let end = match stop {
+    let end = match stop? {
         Stop::Hook => "limit",
         Stop::Limit => "instructions",
         Stop::Idle => "asleep",

@@ -18,7 +18,7 @@ use super::{Bench, Figure, Row, contradiction, quantile};
 use crate::error::{Failure, Result};
 use crate::input::elf;
 use crate::vdev::session::Session;
-use crate::{firmware, vdev};
+use crate::{firmware, interrupt, vdev};
 
 /// The benchmarks of this group.
 pub const NAMES: &[&str] = &["h735-sha256", "h735-ecdsa", "h735-sha256-hook"];
@@ -100,6 +100,7 @@ pub fn run(args: &Bench, names: &[&'static str], row: &mut dyn FnMut(Row)) -> Re
         machine.set_breakpoints([]);
         let mut times = Vec::new();
         for run in 0..=args.runs {
+            interrupt::check()?;
             machine.restore(&start);
             let mut counter = Counter { instructions: 0, secure: 0 };
             let clock = Instant::now();

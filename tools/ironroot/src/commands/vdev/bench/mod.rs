@@ -19,9 +19,9 @@ use crate::report::{BOLD, DIM, Reporter};
 /// Measure how fast the virtual device runs: SHA-256, ECDSA, copies, interrupts, a secure boot, snapshots
 #[derive(Args, Debug)]
 #[command(after_help = "\
-sha256, ecdsa, memcpy and interrupts are programs for a board that QEMU has too (mps2-an500). The names that begin with
-h735 are measured on a virtual STM32H735 in its secure boot, secure area and MPU in force; `hook` is with a function
-called before every instruction. --vs-qemu runs each program under qemu-system-arm in turn (A B A B); the time that QEMU
+sha256, ecdsa, memcpy and interrupts are programs for a board that QEMU has too (mps2-an500). The names that begin with \
+h735 are measured on a virtual STM32H735 in its secure boot, secure area and MPU in force; `hook` is with a function \
+called before every instruction. --vs-qemu runs each program under qemu-system-arm in turn (A B A B); the time that QEMU \
 takes for a program that exits at once is taken off, and the ratio is our speed to QEMU's.
 
 Examples:

@@ -8,7 +8,7 @@ use ironroot_mps2::{Mps2An500, Program};
 
 use super::{Bench, Figure, Row, contradiction, qemu, quantile};
 use crate::error::{Failure, Result};
-use crate::firmware;
+use crate::{firmware, interrupt};
 
 /// The benchmarks of this group.
 pub const NAMES: &[&str] = &["sha256", "ecdsa", "memcpy", "interrupts"];
@@ -38,6 +38,7 @@ pub fn run(args: &Bench, names: &[&'static str], row: &mut dyn FnMut(Row)) -> Re
         }
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for run in 0..=args.runs {
+            interrupt::check()?;
             ready.machine.restore(&start);
             let clock = Instant::now();
             let stop = ready.machine.run(ready.instructions);

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::quantile;
 use crate::error::{Failure, Result};
+use crate::interrupt;
 
 const QEMU: &str = "qemu-system-arm";
 
@@ -86,6 +87,7 @@ impl Qemu {
                     let cause = format!("the program did not end well under QEMU: {status}");
                     return Err(Failure::new(codes::OUTPUT_MISMATCH, cause));
                 }
+                Ok(None) if interrupt::asked() => return Err(interrupt::failure()),
                 Ok(None) if clock.elapsed() > LIMIT => {
                     let cause = format!("QEMU had not ended after {} s", LIMIT.as_secs());
                     return Err(Failure::new(codes::BUDGET, cause));
