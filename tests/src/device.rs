@@ -3,6 +3,7 @@
 use ironroot_boot::keystore::{self, StoredKey};
 use ironroot_boot::{HandOff, HandOffError};
 use ironroot_chip::flash::options::OptionBytes;
+use ironroot_chip::flash::registers::optsr::SECURITY;
 use ironroot_chip::{Board, RomImage, Stm32h735};
 use ironroot_cpu::bus::Bus;
 use ironroot_cpu::core::Core;
@@ -141,7 +142,7 @@ impl Device {
     pub fn set_security(&mut self) {
         let chip = &mut self.machine.core.bus;
         let mut wanted: OptionBytes = *chip.options();
-        wanted.optsr |= 1 << 21;
+        wanted.optsr |= SECURITY;
         Flasher(chip).change_options(&wanted).expect("SECURITY can be set any time");
         self.machine.poke();
         self.machine.system_reset();

@@ -235,7 +235,7 @@ pub const BLOCKS: &[Block] = &[
     block(0x5000_1000, 0x1000, "LTDC", Target::Unmodelled), unmodelled(0x5000_3000, "WWDG1"),
     block(0x5100_0000, 0x10_0000, "GPV", Target::Unmodelled),
     block(0x5200_0000, 0x1000, "MDMA", Target::Unmodelled), block(0x5200_1000, 0x1000, "DMA2D", Target::Unmodelled),
-    block(0x5200_2000, 0x1000, "FLASH", Target::Flash),
+    block(FLASH_REGISTERS, 0x1000, "FLASH", Target::Flash),
     block(0x5200_4000, 0x1000, "FMC", Target::Fmc),
     large(0x5200_5000, "OCTOSPI1", Target::Octospi(0), AHB3ENR, 14),
     block(0x5200_6000, 0x1000, "DLYB_OCTOSPI1", Target::Unmodelled),

@@ -57,12 +57,6 @@ impl Set {
             }
         }
     }
-    /// The members, ascending.
-    pub fn members(&self) -> Vec<u16> {
-        let mut members = Vec::new();
-        self.for_each(|number| members.push(number));
-        members
-    }
     /// Whether there is a member from `first` on.
     pub fn any_from(&self, first: u16) -> bool {
         let mut any = false;

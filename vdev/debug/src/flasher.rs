@@ -242,26 +242,21 @@ impl Flasher<'_> {
         Ok(())
     }
 
-    /// Changes the option bytes by the real sequence and reads them back. What takes effect at the next reset still needs
-    /// that reset.
-    pub fn change_options(&mut self, wanted: &OptionBytes) -> Result<(), FlasherError> {
+    /// Opens the option registers if they are locked, and writes all that is wanted into the PRG registers.
+    fn stage_options(&mut self, wanted: &OptionBytes) -> Result<(), FlasherError> {
         if self.get(reg::OPTCR)? & optcr::OPTLOCK != 0 {
             for key in [reg::OPTKEY1, reg::OPTKEY2] {
                 self.set(reg::OPTKEYR, key).map_err(|_| FlasherError::Locked)?;
             }
         }
+        wanted.program_values().into_iter().try_for_each(|(offset, value)| self.set(offset, value))
+    }
+
+    /// Changes the option bytes by the real sequence and reads them back. What takes effect at the next reset still needs
+    /// that reset.
+    pub fn change_options(&mut self, wanted: &OptionBytes) -> Result<(), FlasherError> {
         let wanted = self.0.options().with(wanted);
-        let values = [
-            (reg::OPTSR_PRG, wanted.optsr),
-            (reg::PRAR_PRG, wanted.prar),
-            (reg::SCAR_PRG, wanted.scar),
-            (reg::WPSN_PRG, wanted.wpsn),
-            (reg::BOOT_PRG, wanted.boot),
-            (reg::OPTSR2_PRG, wanted.optsr2),
-        ];
-        for (offset, value) in values {
-            self.set(offset, value)?;
-        }
+        self.stage_options(&wanted)?;
         self.set(reg::OPTCCR, optsr::OPTCHANGEERR)?;
         self.set(reg::OPTCR, optcr::OPTSTART)?;
         self.0.finish_flash_operations();
@@ -277,7 +272,7 @@ impl Flasher<'_> {
         if status & optsr::OPTCHANGEERR != 0 {
             return Err(FlasherError::Options(self.0.flash().last_refusal()));
         }
-        for (offset, value) in values {
+        for (offset, value) in wanted.program_values() {
             // Each register in force lies before its wanted one.
             let found = self.get(offset - 4)? & !(optsr::OPT_BUSY | optsr::OPTCHANGEERR);
             if found != value & !(optsr::OPT_BUSY | optsr::OPTCHANGEERR) {

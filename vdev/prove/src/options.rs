@@ -9,6 +9,7 @@
 
 mod bench;
 
+use ironroot_chip::flash::registers::optsr::SECURITY;
 use std::collections::HashMap;
 
 use ironroot_chip::flash::change::{self, Requester};
@@ -30,7 +31,6 @@ const SEQUENCES: (u64, u64) = (1_000_000, 20_000);
 const STEPS: usize = 10;
 /// Where programs may stand, besides each sector's start.
 const ENTRIES: [u32; 2] = [0x0800_0100, 0x0802_0400];
-const SECURITY: u32 = 1 << 21;
 const ERASE: u32 = 1 << 31;
 const NO_AREA: u32 = 0xFF;
 const SECTOR0: u32 = 0x01FF_0000;

@@ -148,11 +148,11 @@ fn regression_sectors(current: &OptionBytes, dmep: bool, dmes: bool) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flash::registers::optsr::SECURITY;
     use BrokenRule::*;
     use Requester::{Other, Rss, Secure};
 
     const FACTORY: OptionBytes = OptionBytes::FACTORY;
-    const SECURITY: u32 = 1 << 21;
     const ERASE: u32 = 1 << 31;
     /// Sector 0 as an area.
     const SECTOR0: u32 = 0x01FF_0000;

@@ -4,6 +4,8 @@ use ironroot_layout::stm32h735::options::{Scar, SecureArea};
 use ironroot_layout::stm32h735::{FLASH, SECTOR, SECTOR_COUNT};
 use ironroot_layout::{Address, Region};
 
+use super::registers::{self, optsr};
+
 /// Options in OPTSR that software may change. The other bits are reserved and keep their factory value.
 pub const OPTSR_WRITABLE: u32 = 0x233E_FFDC;
 /// START, END and the erase bit of PRAR and SCAR.
@@ -11,7 +13,6 @@ pub const AREA_WRITABLE: u32 = 0x8FFF_0FFF;
 const WPSN_WRITABLE: u32 = 0xFF;
 const OPTSR2_WRITABLE: u32 = 0x7;
 
-const SECURITY: u32 = 1 << 21;
 const ERASE_WITH_REGRESSION: u32 = 1 << 31;
 
 /// Readout protection.
@@ -67,9 +68,21 @@ impl OptionBytes {
         }
     }
 
+    /// Offset of each PRG register in the FLASH block, and the value that asks for these options.
+    pub fn program_values(&self) -> [(u32, u32); 6] {
+        [
+            (registers::OPTSR_PRG, self.optsr),
+            (registers::PRAR_PRG, self.prar),
+            (registers::SCAR_PRG, self.scar),
+            (registers::WPSN_PRG, self.wpsn),
+            (registers::BOOT_PRG, self.boot),
+            (registers::OPTSR2_PRG, self.optsr2),
+        ]
+    }
+
     /// SECURITY.
     pub const fn security(&self) -> bool {
-        self.optsr & SECURITY != 0
+        self.optsr & optsr::SECURITY != 0
     }
 
     /// DMEP: a regression and a bank erase with protection removal erase the execute-only area.

@@ -162,6 +162,8 @@ pub mod optcr {
 pub mod optsr {
     /// A change runs.
     pub const OPT_BUSY: u32 = 1 << 0;
+    /// Secure access mode, from the next reset on.
+    pub const SECURITY: u32 = 1 << 21;
     /// A change was refused.
     pub const OPTCHANGEERR: u32 = 1 << 30;
 }

@@ -6,6 +6,7 @@ use std::collections::{BinaryHeap, HashMap};
 use super::{Content, State};
 use crate::flash::change::{self, Requester};
 use crate::flash::options::{AREA_WRITABLE, OptionBytes, ReadProtection, is_valid};
+use crate::flash::registers::optsr::SECURITY;
 use crate::security::Mode;
 
 /// Who makes a move from outside.
@@ -66,7 +67,6 @@ const ERASE_BIT: u32 = 1 << 31;
 const RDP: u32 = 0xFF00;
 const LEVEL_0: u32 = 0xAA00;
 const LEVEL_1: u32 = 0xBB00;
-const SECURITY: u32 = 1 << 21;
 
 /// The cheapest steps from one of `starts` (each with the step that led to it, if there is one) to the wanted options; steps
 /// that erase are avoided where others do. `None`: there is no way.

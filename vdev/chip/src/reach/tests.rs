@@ -1,7 +1,7 @@
 use super::*;
+use crate::flash::registers::optsr::SECURITY;
 
 const FACTORY: OptionBytes = OptionBytes::FACTORY;
-const SECURITY: u32 = 1 << 21;
 const ERASE: u32 = 1 << 31;
 const SECTOR0: u32 = 0x01FF_0000;
 

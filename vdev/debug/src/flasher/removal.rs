@@ -11,22 +11,7 @@ impl Flasher<'_> {
     /// Erases the bank together with its protections. `wanted` asks for exactly their removal (no areas, DMEP, DMES, no
     /// write protection) and for nothing else. The options are read back.
     pub fn erase_bank_and_protections(&mut self, wanted: &OptionBytes) -> Result<(), FlasherError> {
-        if self.get(reg::OPTCR)? & optcr::OPTLOCK != 0 {
-            for key in [reg::OPTKEY1, reg::OPTKEY2] {
-                self.set(reg::OPTKEYR, key).map_err(|_| FlasherError::Locked)?;
-            }
-        }
-        let values = [
-            (reg::OPTSR_PRG, wanted.optsr),
-            (reg::PRAR_PRG, wanted.prar),
-            (reg::SCAR_PRG, wanted.scar),
-            (reg::WPSN_PRG, wanted.wpsn),
-            (reg::BOOT_PRG, wanted.boot),
-            (reg::OPTSR2_PRG, wanted.optsr2),
-        ];
-        for (offset, value) in values {
-            self.set(offset, value)?;
-        }
+        self.stage_options(wanted)?;
         self.unlock()?;
         self.set(reg::CR, cr::BER | PSIZE)?;
         self.set(reg::CR, cr::BER | cr::START | PSIZE)?;

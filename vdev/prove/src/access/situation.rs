@@ -5,6 +5,7 @@
 //! real exit service; the host only switches power and connects the debugger. For the moment in which only RSS itself runs
 //! the probe takes its place in system flash, with the rest of our ROM around it.
 
+use ironroot_chip::flash::registers::optsr::SECURITY;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -35,7 +36,6 @@ const RAM_PROBE: u32 = 0x3000_0000;
 /// PRAR of the execute-only area.
 const PRAR: u32 = ((PCROP - SECURE_PROBE) / 256) | (((PCROP - SECURE_PROBE) / 256 + 3) << 16);
 
-const SECURITY: u32 = 1 << 21;
 /// What a readable word of a target is: at [`CONTENT`] behind its start.
 pub const MARKER: u32 = 0x5EC2_E7A5;
 /// Offset of the marker in a target.

@@ -102,14 +102,7 @@ impl Bench {
             self.set(by, reg::OPTKEYR, reg::OPTKEY1);
             self.set(by, reg::OPTKEYR, reg::OPTKEY2);
         }
-        for (offset, value) in [
-            (reg::OPTSR_PRG, wanted.optsr),
-            (reg::PRAR_PRG, wanted.prar),
-            (reg::SCAR_PRG, wanted.scar),
-            (reg::WPSN_PRG, wanted.wpsn),
-            (reg::BOOT_PRG, wanted.boot),
-            (reg::OPTSR2_PRG, wanted.optsr2),
-        ] {
+        for (offset, value) in wanted.program_values() {
             self.set(by, offset, value);
         }
     }

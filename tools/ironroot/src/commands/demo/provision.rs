@@ -1,6 +1,7 @@
 //! Provisioning, as on a bench: debug probe for flash and SECURITY, the chip's own services for the secure area.
 
 use ironroot_boot::keystore::{self, StoredKey};
+use ironroot_chip::flash::registers::optsr::SECURITY;
 use ironroot_chip::{Board, Mode};
 use ironroot_codes::input;
 use ironroot_crypto::Software;
@@ -17,9 +18,6 @@ use crate::{firmware, hex, vdev};
 
 /// The serial number of the demo's board: fixed, so that two demos differ only in their keys.
 const SERIAL: u64 = 0x4445_4D4F;
-
-/// OPTSR.SECURITY.
-const SECURITY: u32 = 1 << 21;
 
 /// Makes the board file and provisions the chip on it.
 pub fn run(bench: &Bench, story: &mut Story<'_, '_>) -> Result {

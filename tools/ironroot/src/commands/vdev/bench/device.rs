@@ -1,5 +1,6 @@
 //! The two expensive stages of a real secure boot, on the virtual STM32H735 with its protections in force.
 
+use ironroot_chip::flash::registers::optsr::SECURITY;
 use std::time::Instant;
 
 use ironroot_boot::keystore::{self, StoredKey};
@@ -31,8 +32,6 @@ const PARTS: [(u32, u32, bool); 3] = [(3, 4, false), (5, 6, false), (3, 4, true)
 const APPLICATION: usize = 512 << 10;
 /// More than a boot takes.
 pub const LIMIT: u64 = 500_000_000;
-/// OPTSR.SECURITY.
-const SECURITY: u32 = 1 << 21;
 
 /// Regions of the MPU for the secure boot: base, and the attribute and size register. Every access that is not named is
 /// refused (no background region).
