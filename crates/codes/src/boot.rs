@@ -110,6 +110,58 @@ codes! {
         "The flash reported an error while the slot was erased or programmed.",
         "The slot holds no valid image; the device still takes an update.",
         "Remove the write protection of the slot, if it has one, and send the update again.";
+    3604 UPDATE_LAYOUT Device: "The slots do not fit the way updates are made",
+        "Sector maps, write sizes, scratch area or copy buffer do not suit the configured mode.",
+        "No update was begun; the installed image is as it was.",
+        "Correct the sizes of the slots or choose another mode: a product with this error was never tested.";
+    3605 UPDATE_FLASH_FAILED Device: "The flash failed during an update",
+        "An erase or a write was refused by the flash itself; this is not what a power cut looks like.",
+        "Nothing was started; the update goes on at the next boot from where it stopped.",
+        "Reset once; if it comes back, the flash is write-protected or worn out.";
+    3606 UPDATE_DEPENDENCY Device: "The update depends on an image that is not there",
+        "A dependency names another image in a version that is neither installed nor about to be.",
+        "The update was not installed; it stays requested until what it needs arrives.",
+        "Install the other image too, in the same step.";
+    3607 UPDATE_DOWNGRADE Device: "The update is older than the installed image",
+        "Its version is lower, and this product does not go back.",
+        "The update was refused; the installed image is as it was.",
+        "Install an image with a higher version.";
+    3608 UPDATE_NO_WAY_BACK Device: "The test image cannot be reverted",
+        "It was not confirmed, but the secondary slot no longer holds a valid image to go back to.",
+        "The test image was started again.",
+        "Confirm it from the application, or install another update.";
+    3609 UPDATE_NOT_CONFIRMED Device: "The update did not confirm itself",
+        "It was installed for a test, ran, and the next boot found no confirmation.",
+        "The image before it was put back.",
+        "Find out why the application did not get as far as its confirmation; then install a repaired one.";
+    3610 UPDATE_REQUEST_REFUSED Device: "The update could not be requested",
+        "The trailer of the secondary slot holds neither erased bytes nor a request: an earlier one was interrupted.",
+        "No update was requested.",
+        "Erase the secondary slot, install the update there again, and request it again.";
+    3611 UPDATE_CONFIRM_REFUSED Device: "The running image could not be confirmed",
+        "The trailer of the primary slot is damaged.",
+        "Nothing was written.",
+        "Reset the device: the boot decides from the trailer what to do, and says so in its record.";
+    3612 UPDATE_KEY_UNAVAILABLE Device: "The key of an encrypted image cannot be opened",
+        "The device has no decryption key, or the key of the image was not encrypted for it.",
+        "The update was refused, or could not be finished.",
+        "Encrypt the update for this product's key.";
+    3615 COUNTER_UNREADABLE Device: "The security counter cannot be read",
+        "The store of the counters is damaged as a whole.",
+        "Nothing was started: an old image could not be told from a new one.",
+        "Provision the device again.";
+    3616 COUNTER_NOT_RAISED Device: "The security counter could not be raised",
+        "The store of the counters is full, or its flash refused the write.",
+        "The image was started; older images are still accepted.",
+        "Provision the device again to get a fresh store.";
+    3617 UPDATE_NO_IMAGE Device: "No slot holds an image that may be loaded to RAM",
+        "Both slots are empty, invalid, or hold an image that was tried and not confirmed.",
+        "Nothing was started.",
+        "Install a signed image and request it.";
+    3618 UPDATE_RAM_ADDRESS Device: "The image is not for the RAM that it would be loaded to",
+        "It has no RAM_LOAD flag, or its load address and size are not inside the load memory.",
+        "The image was refused.",
+        "Sign with --load-addr of this product.";
 
     3701 EXTERNAL_KEY_REFUSED Device: "The key of the external flash was not taken",
         "OTFDEC shows another key checksum than the key has, or its locks do not read back as set.",

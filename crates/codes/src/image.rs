@@ -44,6 +44,10 @@ codes! {
         "A second reading of header and TLVs differs from the first: a fault, a bad flash, or an attack.",
         "The image was refused.",
         "Try once more; if it stays, the flash or its supply is faulty.";
+    2011 TAIL_NOT_ERASED Verification: "There is something behind the image",
+        "This dialect wants every byte between the last TLV and the slot's trailer erased, and one is not.",
+        "The image was refused: what nobody signed must not lie in the slot.",
+        "Erase the whole slot before the image is written to it.";
 
     2101 PROTECTED_MISSING Verification: "The protected TLV area is missing",
         "The header states a size for it, but its magic 0x6908 is not behind the payload.",
@@ -89,15 +93,19 @@ codes! {
         "An encryption TLV is present without its flag, or its size fits another key length.",
         "The image was refused.",
         "Encrypt and sign the application again.";
+    2112 TLV_VALUE Verification: "A TLV has a value that its type cannot have",
+        "A marker is not 0x01, or the reserved bytes of a dependency are not zero.",
+        "The image was refused.",
+        "The image is damaged or crafted: sign the application again.";
 
     2201 HASH_MISSING Verification: "The image has no hash",
         "No hash TLV was found.",
         "The image was refused.",
         "Sign the application.";
     2202 HASH_UNSUPPORTED Verification: "The image's hash algorithm is not in this build",
-        "This verifier has SHA-256.",
+        "Each build has the hashes of its own keys only; a device usually SHA-256.",
         "The image was refused.",
-        "Sign with SHA-256.";
+        "Sign with a key that this device has.";
     2203 HASH_MISMATCH Verification: "The image's content is not what was signed",
         "The hash over header, payload and protected TLVs differs from the hash in the image: at least one bit changed.",
         "The image was refused; nothing of it was run.",
@@ -107,9 +115,9 @@ codes! {
         "The image was refused.",
         "Sign it with a key that the device trusts.";
     2205 SIGNATURE_UNSUPPORTED Verification: "The image's signature algorithm is not in this build",
-        "This verifier has ECDSA P-256.",
+        "Each build has the algorithms of its own keys only; a device usually ECDSA P-256.",
         "The image was refused.",
-        "Sign with a P-256 key.";
+        "Sign with a key that this device has.";
     2206 KEY_ID_MISSING Verification: "The image does not say which key signed it",
         "Neither a key hash nor a key was found before the signature.",
         "The image was refused.",
@@ -130,6 +138,22 @@ codes! {
         "The list of trusted keys is empty.",
         "The image was refused: without a key nothing can be verified.",
         "Provision a key, or pass --key.";
+    2211 HASH_NOT_FOR_KEY Verification: "The image's hash does not belong to its key",
+        "P-384 goes with SHA-384, RSA with SHA-256, P-256 and Ed25519 with SHA-256 or SHA-512, a pure signature with SHA-512.",
+        "The image was refused: a shorter hash would be the weakest part of the signature.",
+        "Sign it again and leave the hash to the tool.";
+    2212 SIGNATURE_NOT_FOR_KEY Verification: "The signature is of another algorithm than the key that the image names",
+        "The type of the signature TLV belongs to another kind of key, or the signature is over the content and the key signs digests.",
+        "The image was refused.",
+        "Sign it again.";
+    2213 IMAGE_KEY_UNSUPPORTED Verification: "This device has no key for the image's kind of encryption",
+        "The image key is sealed in a way for which no decryption key is here, or the build does not have it.",
+        "The image was refused; nothing was decrypted.",
+        "Encrypt for the public key of this device.";
+    2214 IMAGE_KEY_REFUSED Verification: "The image key cannot be opened",
+        "It is sealed for another device's key, or the encryption TLV was changed.",
+        "The image was refused; nothing was decrypted.",
+        "Encrypt for the public key of this device.";
 
     2301 ENCRYPTED Verification: "The image is encrypted, which is not possible here",
         "An encryption flag is set, and this slot runs in place.",
@@ -171,4 +195,12 @@ codes! {
         "It has a dependency TLV, and this device has one image only.",
         "The image was refused: running it without what it needs is undefined.",
         "Sign without --dependencies for a product of one image.";
+    2311 NOT_RAM_LOAD Verification: "The image is not made to be copied to RAM",
+        "This device runs images from RAM, and the RAM_LOAD flag is not set.",
+        "The image was refused: it would run at an address that it is not linked for.",
+        "Link the application for RAM and sign it with --load-addr.";
+    2312 RAM_WINDOW Verification: "The image wants to be copied to where it may not",
+        "Load address and size reach out of the RAM that is set aside for images.",
+        "The image was refused: it would overwrite the memory of the loader.",
+        "Link the application for the RAM of this product.";
 }

@@ -1,5 +1,6 @@
 //! IR-1xxx: what the tools refuse before they touch a device. 10xx files and usage, 11xx keys, 12xx applications,
-//! 13xx making images, 14xx board files, 15xx the build of the tool and its demo, 16xx option bytes.
+//! 13xx making images, 14xx board files, 15xx the build of the tool and its demo, 16xx option bytes, 17xx proofs,
+//! 18xx packages for secure firmware install.
 
 use crate::table::codes;
 
@@ -58,21 +59,21 @@ codes! {
         "Nothing was signed, verified or written.",
         "Pass a PEM file made by `ironroot keys generate`, imgtool or openssl.";
     1102 KEY_ALGORITHM Usage: "The key is of an algorithm that is not supported here",
-        "The key was read, but it is not an ECDSA P-256 key.",
+        "The key was read, but its algorithm, curve or length is none that this use of it takes.",
         "Nothing was signed, verified or written.",
-        "Use a P-256 key: `ironroot keys generate -o key.pem`.";
+        "The message says what the key is; `ironroot keys generate --help` lists the kinds and what each is for.";
     1103 KEY_PRIVATE_REQUIRED Usage: "A private key is needed, and the file holds a public key",
         "Signing needs the private half of the key.",
         "Nothing was signed or written.",
         "Pass the private key file.";
-    1104 KEY_ENCRYPTED Usage: "The key file is encrypted",
-        "The private key is protected by a passphrase, which this command does not take.",
+    1104 KEY_ENCRYPTED Usage: "The key file is encrypted, and no passphrase was given",
+        "The private key is protected by a passphrase, and there is no terminal to ask for it.",
         "Nothing was signed or written.",
-        "Decrypt it into a file of mode 0600 (`openssl pkcs8 -in key.pem -out plain.pem`) and pass that file.";
+        "Pass --passphrase-file FILE (mode 0600), or set IRONROOT_PASSPHRASE; a passphrase is never an argument.";
     1105 KEY_MISSING Usage: "No key was given",
         "Signing and verifying need a key: an unsigned image, or a verification against nothing, would only look like success.",
         "Nothing was signed, verified or written.",
-        "Pass --key FILE.";
+        "Pass --key with a file or a pkcs11: URI.";
     1106 KEY_PERMISSIONS Usage: "The private key file can be read by others",
         "The mode of the file lets the group or everybody read a private key.",
         "The key was not used.",
@@ -93,6 +94,78 @@ codes! {
         "Two of the keys are the same; if one is marked as a demo key, what holds would be a guess.",
         "No key store was made.",
         "Name each key once.";
+    1111 KEY_PASSPHRASE Usage: "The passphrase does not open the key file",
+        "The file could not be decrypted with the passphrase that was given: it is another one, or the file is damaged.",
+        "Nothing was signed or written.",
+        "Check where the passphrase comes from; the end of the line in a passphrase file does not count.";
+    1112 KEY_ENCRYPTION Usage: "The key file is encrypted in a way that is not supported",
+        "It is neither PBES2 with PBKDF2 or scrypt and AES, or its work factor is beyond any sensible one.",
+        "Nothing was signed or written.",
+        "Convert it: `openssl pkcs8 -topk8 -v2 aes-256-cbc -in old.pem -out key.pem`.";
+    1113 KEY_URI_INVALID Usage: "The pkcs11: URI cannot be used",
+        "An attribute is unknown, repeated, in the wrong part of the URI, or has a value that cannot be read (RFC 7512).",
+        "No module was loaded and nothing was signed.",
+        "Write it like `pkcs11:token=release;object=fw-key?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=pin.txt`.";
+    1114 TOKEN_MODULE Usage: "The PKCS#11 module cannot be loaded",
+        "The URI names no module, or the shared library is missing, is for another machine, or is no PKCS#11 module.",
+        "Nothing was signed or written.",
+        "Add ?module-path=FILE to the URI, or set IRONROOT_PKCS11_MODULE to the vendor's shared library.";
+    1115 TOKEN_NOT_FOUND Usage: "No token matches the URI",
+        "The module sees no initialised token with this label, serial number or slot.",
+        "Nothing was signed or written.",
+        "Connect the token; `ironroot keys list 'pkcs11:?module-path=FILE'` shows what the module sees.";
+    1116 TOKEN_AMBIGUOUS Usage: "Several tokens match the URI",
+        "Which of them is meant would be a guess.",
+        "Nothing was signed or written.",
+        "Name one with token=, serial= or slot-id=; the message lists them.";
+    1117 TOKEN_PIN_MISSING Usage: "The token wants a PIN, and none was given",
+        "Private objects of the token are visible only after a login.",
+        "Nothing was signed or written.",
+        "Add pin-source=FILE to the URI (a file of mode 0600), or set IRONROOT_PIN.";
+    1118 TOKEN_PIN_WRONG Device: "The token refused the PIN",
+        "The PIN is wrong, or has a length or characters that the token does not take.",
+        "Nothing was signed; the token counts wrong PINs, and locks after a few.",
+        "Check the PIN before the next try; it was tried once and not again.";
+    1119 TOKEN_PIN_LOCKED Device: "The PIN of the token is locked or was never set",
+        "Too many wrong PINs were tried, the PIN has expired, or the token has no user PIN yet.",
+        "Nothing was signed; no PIN was tried.",
+        "Have the security officer set a PIN with the vendor's tool (softhsm2-util, pkcs11-tool --init-pin --so-pin ...).";
+    1120 TOKEN_OBJECT_NOT_FOUND Usage: "The token has no such object",
+        "No key of the class that is needed has this label and identifier in the token.",
+        "Nothing was signed or written.",
+        "`ironroot keys list URI` shows the objects; with no PIN the private ones are not among them.";
+    1121 TOKEN_OBJECT_AMBIGUOUS Usage: "Several objects of the token match",
+        "Which of the keys is meant would be a guess.",
+        "Nothing was signed or written.",
+        "Name one with id=, which the message lists, or give it a label of its own.";
+    1122 TOKEN_PUBLIC_MISSING Usage: "The token has no public half of the key",
+        "A signature can only be checked with the public half, and none is in the token: no public key and no certificate with the identifier of the private key.",
+        "Nothing was signed.",
+        "Import the public key into the token with the same id (`pkcs11-tool --write-object pub.der --type pubkey --id ...`).";
+    1123 TOKEN_MECHANISM Device: "The token cannot do what is asked of the key",
+        "The token, or the attributes of the key, do not allow this algorithm.",
+        "Nothing was signed or written.",
+        "Use a key of another kind, or one that was made for signing (CKA_SIGN); `ironroot keys list` shows the kinds.";
+    1124 TOKEN_FAILED Device: "The token failed",
+        "The module reported an error of the token, with the name that the message gives.",
+        "Nothing was signed or written.",
+        "Look the name up in the vendor's documentation; reconnecting the token helps against device errors.";
+    1125 TOKEN_SIGNATURE Verification: "The token's signature does not verify with its public key",
+        "The private and the public object do not belong together, the token made an error, or somebody induced one.",
+        "The signature was thrown away and nothing was written.",
+        "Compare `ironroot keys info URI` with the key that you trust; if it is the right one, do not use this token again.";
+    1126 KEY_EXPORT Usage: "A private key is given away only when that is asked for by name",
+        "The command would write a private key into a file that is meant to be compiled into firmware.",
+        "Nothing was written.",
+        "Read what the command's help says about it; if that is what you want, repeat it with --i-know-this-is-secret.";
+    1127 KEY_IN_TOKEN Usage: "The private key is in a token and does not leave it",
+        "The command needs the private number itself, which a token never gives away.",
+        "Nothing was written.",
+        "Use a key file for this, or let the token do the work.";
+    1128 KEY_EXISTS Usage: "The token has an object of that name already",
+        "Two keys of one name cannot be told apart by it, and making a second one would make the first unusable by name.",
+        "No key was made.",
+        "Choose another object= or id=.";
 
     1201 ELF_MALFORMED Usage: "The ELF file is malformed",
         "The file starts as an ELF file, but its headers or segments point outside it or contradict each other.",
@@ -158,7 +231,7 @@ codes! {
     1303 BAD_SLOT_SIZE Usage: "The slot size cannot be used",
         "The slot is smaller than an empty image, larger than the flash, or not a multiple of the write size.",
         "Nothing was signed or written.",
-        "Leave --slot-size out, or use the slot's own size: 0xE0000 on the STM32H735.";
+        "Leave --slot-size out, or use the slot's own size: 0x60000 on the STM32H735.";
     1304 BAD_ALIGN Usage: "The alignment cannot be used",
         "The write size of a flash is 1, 2, 4, 8, 16 or 32 bytes.",
         "Nothing was signed or written.",
@@ -179,6 +252,59 @@ codes! {
         "An identifier is a UUID or a name from which one is derived; a class name needs a vendor.",
         "No image was written.",
         "Pass --vid NAME|UUID and --cid NAME|UUID.";
+    1309 SIGNATURE_KIND Usage: "This key cannot sign in this way",
+        "The hash is not one that goes with the key, or a signature over the content was asked of a key that signs digests.",
+        "Nothing was signed or written.",
+        "Leave the hash to the tool; --pure needs an Ed25519 key.";
+    1310 SEALING_FAILED Usage: "The image key was not sealed",
+        "The encryption key is not valid, is of a kind that cannot seal in the way that was asked for, or there are no random numbers.",
+        "Nothing was encrypted or written.",
+        "Pass the public key of the device: P-256, X25519, RSA-2048, or an AES key of the length of the image key.";
+
+    1320 OPTIONS_CONTRADICT Usage: "Two options contradict each other, or one needs another",
+        "What the image is to be cannot be said with these options together; one of them would be ignored.",
+        "Nothing was signed or written.",
+        "The message names the two and why; leave one of them out, or add the one that is missing.";
+    1321 OPTION_REFUSED Usage: "An option of imgtool that Ironroot does not have, on purpose",
+        "What the option makes cannot be verified by a current loader, or by none that Ironroot works with.",
+        "Nothing was signed or written.",
+        "The message gives the reason; make the image without it.";
+    1322 HEX_ADDRESS_MISSING Usage: "There is no address for the HEX file",
+        "Intel HEX has addresses, and neither the input nor an option says where the image lies.",
+        "Nothing was signed or written.",
+        "Pass --hex-addr ADDRESS, the start of the slot, or choose a binary output.";
+    1323 BAD_DEPENDENCY Usage: "The dependencies cannot be read",
+        "A dependency is an image number from 0 to 255 and the least version it must have.",
+        "Nothing was signed or written.",
+        "Write them like \"(1, 1.2.3+0), (2, 4.0.0)\".";
+    1324 BAD_BOOT_RECORD Usage: "The software type of the boot record cannot be used",
+        "It is 1 to 12 bytes of text: the boot record has a fixed place for it.",
+        "Nothing was signed or written.",
+        "Use a short name, like --boot-record SPE.";
+    1325 NO_HEADER_ROOM Usage: "The input has no room for the image header",
+        "Without --pad-header the input must begin with a header of zeros, which its linker script leaves.",
+        "Nothing was signed or written.",
+        "Pass --pad-header to have the header put before the input, or leave the room in the linker script.";
+    1326 IMAGES_DIFFER Verification: "The two images or slots differ",
+        "At least one field, TLV, byte of the payload or field of the trailer is not the same.",
+        "Nothing was changed.",
+        "The differences are in the output; exit code 0 means that there are none.";
+    1327 IMAGE_NOT_ENCRYPTED Usage: "The image is not encrypted",
+        "Neither its flags nor its TLVs say that the payload is encrypted: there is no key to open.",
+        "Nothing was written.",
+        "Leave --decryption-key out; to encrypt an image, use `ironroot image encrypt --encrypt PUBLIC-KEY --key SIGNING-KEY`.";
+    1328 IMAGE_ENCRYPTED Usage: "The image is encrypted already",
+        "Its flags say that the payload is encrypted, and its signature covers them.",
+        "Nothing was written.",
+        "Start from the plain image, or decrypt with `ironroot image decrypt`.";
+    1330 SIGNATURE_UNREADABLE Usage: "The file is no signature of this key",
+        "It is neither raw bytes nor base64 of a form that signatures of this algorithm have (ECDSA: DER, or r and s of full length).",
+        "Nothing was written.",
+        "Check that the signer was given the output of `ironroot image payload`, and wrote the signature alone, without a container.";
+    1331 SIGNATURE_WRONG Verification: "The signature is not one of this image and key",
+        "It has the right form, but it does not verify: another key, another image, or a hash of the hash was signed.",
+        "Nothing was written.",
+        "Sign the output of `ironroot image payload` of this very file; a signer that hashes by itself wants --what payload.";
 
     1401 BOARD_UNREADABLE Usage: "The file is not a board file",
         "The file does not start with the magic of a board file.",
@@ -258,4 +384,43 @@ codes! {
         "At least one field of the two sides has different values.",
         "Nothing was changed.",
         "The differences are in the output; `ironroot ob plan` tells how to remove them.";
+
+    1701 BAD_CASE Usage: "The case cannot be read, or cannot be played",
+        "A case is MODE/LAYOUT/ENCRYPTION/SCENARIO/SIZES/SEED/CUTS with names and numbers of this version.",
+        "Nothing was played.",
+        "Copy the case as `ironroot prove power-loss` printed it, and use the version that printed it.";
+    1702 RESULTS_APART Usage: "The results cannot be joined",
+        "Results can be joined if they are all the parts of one division, each once, of the same question.",
+        "Nothing was joined.",
+        "Run the missing part, or give the results of one run's parts only.";
+    1703 BAD_RESULTS Usage: "The file has no results of a proof",
+        "It must be what `ironroot prove power-loss --json` writes, to its end.",
+        "Nothing was joined.",
+        "Run the part again with --json and keep all of its output.";
+
+    1801 SFI_KEY_FILE Usage: "The file has not the length of a key or nonce",
+        "A firmware key has 16 bytes, a nonce 12, as they are, without text around them.",
+        "Nothing was written.",
+        "Let `ironroot sfi create --new-key FILE` make the key, and leave --nonce out.";
+    1802 SFI_TOO_MANY_AREAS Usage: "The package has more areas than the device can list",
+        "Each area has at most 64 KB, and the device keeps a table of all of them before it erases anything.",
+        "Nothing was written.",
+        "Leave parts out; for a device with a larger table give --max-areas.";
+    1803 SFI_OPTIONS_FILE Usage: "The list of option bytes cannot be used",
+        "It is not ST's list of NAME,VALUE rows for the H7: an unknown name, a name that is there twice, or a value that is no \
+         number of 32 bits.",
+        "Nothing was written.",
+        "Correct the row that the message names, or write the options by name as TOML.";
+    1804 SFI_INPUT_CHANGED Usage: "An input changed while it was packed",
+        "Its length or time of change differs between the two passes over it.",
+        "Nothing was written.",
+        "Run the command again when nobody writes the file.";
+    1805 SFI_NO_LICENCE_SOURCE Usage: "There is no way to a licence",
+        "Neither a licence file nor a licence server with the station's identity was given.",
+        "Nothing was sent.",
+        "Give --license FILE, or --license-server URL with --firmware, --station-certificate, --station-key and --server-authority.";
+    1806 LINE_NO_BOARDS Usage: "There is no device on the line",
+        "No device was named, a directory has no board file, or a device was named twice.",
+        "Nothing was sent.",
+        "Name board files, directories of them, or uart:PORT, each once.";
 }

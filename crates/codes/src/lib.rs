@@ -11,8 +11,9 @@
 //! | IR-1xxx | [`input`] | the tools: arguments, files, keys, applications, board files |
 //! | IR-2xxx | [`image`] | the image parser and verifier, on host and device |
 //! | IR-3xxx | [`boot`] | the boot decision on the device |
-//! | IR-4xxx | [`rss`] | the root security services |
+//! | IR-4xxx | [`rss`], [`install`] | the root security services; secure firmware install |
 //! | IR-5xxx | [`vdev`] | the virtual device, and read-back against it |
+//! | IR-6xxx | [`licence`] | the licence server |
 //! | IR-7xxx | [`transport`] | the link between host and device |
 //! | IR-9xxx | [`internal`] | Ironroot itself: a fault of ours |
 #![no_std]
@@ -23,7 +24,9 @@ mod table;
 pub mod boot;
 pub mod image;
 pub mod input;
+pub mod install;
 pub mod internal;
+pub mod licence;
 pub mod rss;
 pub mod transport;
 pub mod vdev;

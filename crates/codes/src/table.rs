@@ -1,6 +1,6 @@
 //! The macro that turns one line into constant, name and entry, and the table of all ranges.
 
-use crate::{Entry, boot, image, input, internal, rss, transport, vdev};
+use crate::{Entry, boot, image, input, install, internal, licence, rss, transport, vdev};
 
 /// One range of codes. Each item is
 /// `NUMBER CONSTANT Exit: summary, cause, consequence, remedy;`.
@@ -46,12 +46,14 @@ pub(crate) const fn kebab<const N: usize>(identifier: &str) -> [u8; N] {
 }
 
 /// The ranges in ascending order.
-const RANGES: [&[Entry]; 7] = [
+const RANGES: [&[Entry]; 9] = [
     input::ENTRIES,
     image::ENTRIES,
     boot::ENTRIES,
     rss::ENTRIES,
+    install::ENTRIES,
     vdev::ENTRIES,
+    licence::ENTRIES,
     transport::ENTRIES,
     internal::ENTRIES,
 ];

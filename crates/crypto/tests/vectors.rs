@@ -62,7 +62,7 @@ fn other_forms_of_a_point_are_no_key() {
 #[cfg(feature = "sign")]
 #[test]
 fn signatures_are_deterministic() {
-    use ironroot_crypto::{Signer, SigningKey};
+    use ironroot_crypto::SigningKey;
 
     let scalar = bytes("c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721");
     let key = SigningKey::from_scalar(&scalar).expect("a valid key");
@@ -81,5 +81,74 @@ fn signatures_are_deterministic() {
     assert!(!Software.verify_p256(&public, &Software.sha256_of(b"test"), &signature).is_accepted());
     for scalar in [[0; 32], [0xFF; 32]] {
         assert!(SigningKey::from_scalar(&scalar).is_err());
+    }
+}
+
+/// RFC 6979 A.2.6, P-384 with SHA-384, message "sample".
+#[cfg(feature = "sign")]
+#[test]
+fn p384_signatures_are_those_of_the_standard() {
+    use ironroot_crypto::{HashAlgorithm, Hasher, P384SigningKey, Signer};
+
+    let scalar = bytes::<48>(
+        "6b9d3dad2e1b8c1c05b19875b6659f4de23c3b667bf297ba9aa47740787137d896d5724e4c70a825f872c9ea60d2edf5",
+    );
+    let key = P384SigningKey::from(p384::ecdsa::SigningKey::from_slice(&scalar).expect("a valid key"));
+    let mut hasher = Hasher::new(HashAlgorithm::Sha384, &mut Software).expect("is available");
+    hasher.update(b"sample");
+    let digest = hasher.finish();
+    let signature = Signer::sign(&key, &digest).expect("signs");
+    let r = bytes::<48>(
+        "94edbb92a5ecb8aad4736e56c691916b3f88140666ce9fa73d64c4ea95ad133c81a648152e44acf96e36dd1e80fabe46",
+    );
+    let s = bytes::<48>(
+        "99ef4aeb15f178cea1fe40db2603138f130e740a19624526203b6351d0a3a94fa329c145786e679e7b82c71a38628ac8",
+    );
+    assert_eq!(signature, [&[0x30, 102, 2, 49, 0][..], &r, &[2, 49, 0], &s].concat());
+    assert!(key.public_key().verify(&digest, &signature, &mut Software).is_accepted());
+}
+
+/// RFC 8032 7.1, test 3: a message of two bytes; and that a stream in pieces is the same.
+#[cfg(feature = "sign")]
+#[test]
+fn ed25519_signatures_are_those_of_the_standard() {
+    use ironroot_crypto::{Digest, Ed25519SigningKey, Signer};
+
+    let key = Ed25519SigningKey::from_seed(&bytes(
+        "c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7",
+    ));
+    let signature = key.sign_pure(&vec![0xaf, 0x82]).expect("signs");
+    let expected: [u8; 64] = bytes(
+        "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
+    );
+    assert_eq!(signature, expected);
+    let digest = Digest::from(Software.sha256_of(b"x"));
+    let over_digest = key.sign(&digest).expect("signs");
+    assert_eq!(over_digest, key.sign_pure(&digest.as_bytes().to_vec()).expect("signs"));
+    let public = key.public_key();
+    assert!(public.verify(&digest, &over_digest, &mut Software).is_accepted());
+    assert!(!public.verify(&digest, &signature, &mut Software).is_accepted());
+}
+
+#[cfg(feature = "sign")]
+#[test]
+fn rsa_signatures_verify_and_do_not_change() {
+    use ironroot_crypto::{Digest, RsaSigningKey, Signer};
+    use rsa::pkcs8::DecodePrivateKey;
+
+    for pem in [
+        include_str!("../../image/tests/data/rsa2048.pem"),
+        include_str!("../../image/tests/data/rsa3072.pem"),
+    ] {
+        let key =
+            RsaSigningKey::try_from(rsa::RsaPrivateKey::from_pkcs8_pem(pem).expect("a key")).expect("a size");
+        let (one, two) = (Digest::from([1; 32]), Digest::from([2; 32]));
+        let signature = key.sign(&one).expect("signs");
+        assert_eq!(signature, key.sign(&one).expect("signs"));
+        let public = key.public_key();
+        assert!(public.verify(&one, &signature, &mut Software).is_accepted());
+        assert!(!public.verify(&two, &signature, &mut Software).is_accepted());
+        assert!(key.sign(&Digest::from_slice(&[0; 64]).expect("a digest")).is_err(), "not over SHA-512");
+        assert!(key.sign_pure(&vec![1]).is_err(), "not over content");
     }
 }

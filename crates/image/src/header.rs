@@ -4,6 +4,7 @@ use core::fmt;
 use core::str::FromStr;
 
 use ironroot_codes::image as codes;
+use ironroot_crypto::KeyBits;
 
 use crate::{Error, ReadAt};
 
@@ -22,17 +23,64 @@ const VERSION: usize = 20;
 const RESERVED: usize = 28;
 const _: () = assert!(RESERVED + 4 == HEADER_LEN && VERSION + 8 == RESERVED);
 
-/// Whose reading of flags and TLVs applies. The same flag bit means AES-256 in MCUboot and on-the-fly decryption in a
-/// vendor's fork of it, so nothing in an image can tell them apart.
+/// Whose reading of flags and TLVs applies. The same flag bit means AES-256 in MCUboot and on-the-fly decryption in ST's
+/// fork of it, so nothing in an image can tell them apart: a dialect is named by the caller and never guessed.
+///
+/// ST's dialects are those of its fork of MCUboot 1.7: other flags, and only the TLVs that its loader knows (SHA-256,
+/// P-256 and its ECIES, and the protected ones). The kinds of STiRoT image differ in their magic besides, and pad ECDSA
+/// signatures with zeros to 72 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dialect {
     /// Upstream MCUboot 2.x and PyPI imgtool.
     #[default]
     Mcuboot,
+    /// OEMiROT and OEMuROT: ST's loaders as source.
+    #[cfg(feature = "st")]
+    St,
+    /// A code image of STiROT on STM32H5.
+    #[cfg(feature = "st")]
+    StirotH5Code,
+    /// A data image of STiROT on STM32H5.
+    #[cfg(feature = "st")]
+    StirotH5Data,
+    /// An image of STiROT on STM32H7S.
+    #[cfg(feature = "st")]
+    StirotH7s,
 }
 
 impl Dialect {
+    /// The first word of an image.
+    pub const fn magic(self) -> u32 {
+        match self {
+            Self::Mcuboot => MAGIC,
+            #[cfg(feature = "st")]
+            Self::St => MAGIC,
+            #[cfg(feature = "st")]
+            Self::StirotH5Code => 0x73ab_1024,
+            #[cfg(feature = "st")]
+            Self::StirotH5Data => 0x55f7_394e,
+            #[cfg(feature = "st")]
+            Self::StirotH7s => 0xc159_2ee9,
+        }
+    }
+
+    /// Whether it is one of ST's.
+    pub const fn is_st(self) -> bool {
+        !matches!(self, Self::Mcuboot)
+    }
+
+    /// Whether ECDSA signatures have a fixed length, with zeros behind the DER.
+    pub const fn pads_signatures(self) -> bool {
+        match self {
+            Self::Mcuboot => false,
+            #[cfg(feature = "st")]
+            Self::St => false,
+            #[cfg(feature = "st")]
+            Self::StirotH5Code | Self::StirotH5Data | Self::StirotH7s => true,
+        }
+    }
+
     /// The flags that have a meaning.
     const fn known_flags(self) -> u32 {
         match self {
@@ -45,11 +93,50 @@ impl Dialect {
                     | Flags::ROM_FIXED.0
                     | Flags::COMPRESSED.0
             }
+            #[cfg(feature = "st")]
+            _ => {
+                Flags::POSITION_INDEPENDENT.0
+                    | Flags::ENCRYPTED_AES128.0
+                    | Flags::ST_PRIMARY_ONLY.0
+                    | Flags::ST_OTFDEC.0
+                    | Flags::NON_BOOTABLE.0
+                    | Flags::RAM_LOAD.0
+                    | Flags::ST_ENCRYPTED_AES256.0
+                    | Flags::ST_CHIP_SPECIFIC.0
+                    | Flags::ST_LICENSE_FILE.0
+            }
+        }
+    }
+
+    /// The flag of an encryption.
+    pub const fn encryption_flag(self, bits: KeyBits) -> Flags {
+        match (self, bits) {
+            (_, KeyBits::Aes128) => Flags::ENCRYPTED_AES128,
+            (Self::Mcuboot, KeyBits::Aes256) => Flags::ENCRYPTED_AES256,
+            #[cfg(feature = "st")]
+            (_, KeyBits::Aes256) => Flags::ST_ENCRYPTED_AES256,
+        }
+    }
+
+    /// Every flag that says that the payload is encrypted.
+    pub const fn encryption_flags(self) -> Flags {
+        self.encryption_flag(KeyBits::Aes128).union(self.encryption_flag(KeyBits::Aes256))
+    }
+
+    /// The flags word as it is hashed. ST's images for a single slot are decrypted in place and lose their flag then; so
+    /// they are signed without it.
+    pub const fn hashed_flags(self, flags: Flags) -> Flags {
+        match self {
+            Self::Mcuboot => flags,
+            #[cfg(feature = "st")]
+            _ if flags.intersects(Flags::ST_PRIMARY_ONLY) => Flags(flags.0 & !self.encryption_flags().0),
+            #[cfg(feature = "st")]
+            _ => flags,
         }
     }
 }
 
-/// The flags word of the header, in the reading of [`Dialect::Mcuboot`].
+/// The flags word of the header: names in the reading of [`Dialect::Mcuboot`], those that begin with `ST_` in ST's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Flags(u32);
 
@@ -72,6 +159,17 @@ impl Flags {
     pub const ROM_FIXED: Self = Self(0x100);
     /// Any compression: LZMA1, LZMA2, Arm Thumb filter.
     pub const COMPRESSED: Self = Self(0x200 | 0x400 | 0x800);
+
+    /// ST: for a single slot, decrypted in place.
+    pub const ST_PRIMARY_ONLY: Self = Self(0x2);
+    /// ST: the ciphertext stays in external flash and is decrypted as it is read.
+    pub const ST_OTFDEC: Self = Self(0x8);
+    /// ST: the payload is encrypted with AES-256-CTR.
+    pub const ST_ENCRYPTED_AES256: Self = Self(0x2000_0000);
+    /// ST: for one chip.
+    pub const ST_CHIP_SPECIFIC: Self = Self(0x4000_0000);
+    /// ST: a license file.
+    pub const ST_LICENSE_FILE: Self = Self(0x8000_0000);
 
     /// The flags with these bits.
     pub const fn from_bits(bits: u32) -> Self {
@@ -109,6 +207,13 @@ pub struct Version {
 }
 
 impl Version {
+    pub(crate) fn decode(bytes: &[u8; 8]) -> Self {
+        let [major, minor, r0, r1, b0, b1, b2, b3] = *bytes;
+        let (revision, build) = (u16::from_le_bytes([r0, r1]), u32::from_le_bytes([b0, b1, b2, b3]));
+        Self { major, minor, revision, build }
+    }
+
+    /// The eight bytes of a header or a dependency.
     pub(crate) fn encode(self) -> [u8; 8] {
         let [r0, r1] = self.revision.to_le_bytes();
         let [b0, b1, b2, b3] = self.build.to_le_bytes();
@@ -182,9 +287,14 @@ pub struct Header {
 impl Header {
     /// The 32 bytes.
     pub fn encode(&self) -> [u8; HEADER_LEN] {
+        self.encode_as(Dialect::Mcuboot)
+    }
+
+    /// The 32 bytes, with the magic of a dialect.
+    pub fn encode_as(&self, dialect: Dialect) -> [u8; HEADER_LEN] {
         let mut bytes = [0; HEADER_LEN];
         let fields: [(usize, &[u8]); 7] = [
-            (0, &MAGIC.to_le_bytes()),
+            (0, &dialect.magic().to_le_bytes()),
             (LOAD_ADDRESS, &self.load_address.to_le_bytes()),
             (HEADER_SIZE, &self.header_size.to_le_bytes()),
             (PROTECTED_SIZE, &self.protected_size.to_le_bytes()),
@@ -204,22 +314,16 @@ impl Header {
     pub fn parse(source: &(impl ReadAt + ?Sized), dialect: Dialect) -> Result<Self, Error> {
         let mut bytes = [0; HEADER_LEN];
         source.read_at(0, &mut bytes).map_err(|error| Error::read(error, 0))?;
-        if u32_at(&bytes, 0) != MAGIC {
+        if u32_at(&bytes, 0) != dialect.magic() {
             return Err(Error::new(codes::BAD_MAGIC, 0));
         }
-        let [major, minor, ..] = u32_at(&bytes, VERSION).to_le_bytes();
         let header = Self {
             load_address: u32_at(&bytes, LOAD_ADDRESS),
             header_size: u16_at(&bytes, HEADER_SIZE),
             protected_size: u16_at(&bytes, PROTECTED_SIZE),
             payload_size: u32_at(&bytes, PAYLOAD_SIZE),
             flags: Flags::from_bits(u32_at(&bytes, FLAGS)),
-            version: Version {
-                major,
-                minor,
-                revision: u16_at(&bytes, VERSION + 2),
-                build: u32_at(&bytes, VERSION + 4),
-            },
+            version: Version::decode(bytes.get(VERSION..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 8])),
         };
         let positioned = Flags::RAM_LOAD.union(Flags::ROM_FIXED);
         let checks = [

@@ -25,13 +25,19 @@ pub mod build;
 mod error;
 mod header;
 mod parse;
+mod plain;
 mod read;
 mod tlv;
+pub mod trailer;
 mod verify;
 
 pub use error::Error;
 pub use header::{Dialect, Flags, HEADER_LEN, Header, MAGIC, ParseVersionError, Version};
-pub use parse::{Image, KeyId, Limits, Tlvs};
+pub use ironroot_crypto::PublicKey;
+pub use parse::{Dependency, Encryption, Image, Limits, Tlvs};
+pub use plain::{Plain, open_key};
 pub use read::{ReadAt, ReadError};
 pub use tlv::{Area, Kind, Tlv, TlvType};
-pub use verify::{Dependencies, Policy, PublicKey, VerifiedImage, digest, verify};
+pub use verify::{
+    Dependencies, Policy, RamWindow, VerifiedImage, check_tail, digest, stated_hash, verify, walk,
+};

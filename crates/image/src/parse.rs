@@ -2,11 +2,11 @@
 
 use core::ops::Range;
 
-use ironroot_codes::{self, Code, image as codes};
-use ironroot_crypto::P256PublicKey;
+use ironroot_codes::{Code, image as codes};
+use ironroot_crypto::{HashAlgorithm, KeyBits, Sealing};
 
 use crate::header::{u16_at, u32_at};
-use crate::{Area, Dialect, Error, Flags, Header, Kind, ReadAt, Tlv, TlvType};
+use crate::{Area, Dialect, Error, Header, Kind, ReadAt, Tlv, TlvType, Version};
 
 /// Length of the info header of a TLV area, and of the header of a TLV.
 const TLV_HEADER: u32 = 4;
@@ -23,16 +23,24 @@ pub struct Limits {
     pub dialect: Dialect,
 }
 
-/// How an image names the key of its signature.
+/// How the payload of an image is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum KeyId {
-    /// SHA-256 of the key's SubjectPublicKeyInfo.
-    Sha256([u8; 32]),
-    /// The whole key.
-    P256(P256PublicKey),
-    /// In a form that belongs to another algorithm.
-    Other,
+pub struct Encryption {
+    /// How the image key is sealed.
+    pub sealing: Sealing,
+    /// How long the image key is.
+    pub bits: KeyBits,
+    /// Where the sealed key is.
+    pub tlv: Tlv,
+}
+
+/// An image that must be installed with this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dependency {
+    /// Number of the other image.
+    pub image: u8,
+    /// Its least version.
+    pub version: Version,
 }
 
 /// An image whose structure is sound: every area and TLV lies where it must, and nothing is ambiguous. Its content is
@@ -43,8 +51,7 @@ pub struct Image {
     limits: Limits,
     end: u32,
     hash: Option<Tlv>,
-    sha256: Option<[u8; 32]>,
-    key_id: Option<KeyId>,
+    key_id: Option<Tlv>,
     signature: Option<Tlv>,
     pure: bool,
     encrypted_key: Option<Tlv>,
@@ -57,13 +64,23 @@ pub struct Image {
 impl Image {
     /// Reads header and TLVs and checks everything that can be checked without a key.
     pub fn parse(source: &(impl ReadAt + ?Sized), limits: Limits) -> Result<Self, Error> {
+        Self::parse_from(&source, limits)
+    }
+
+    /// One for all kinds of source: a device that reads its slots in three ways has the parser once.
+    #[inline(never)]
+    fn parse_from(source: &dyn ReadAt, limits: Limits) -> Result<Self, Error> {
         let header = Header::parse(source, limits.dialect)?;
         let bounds = Bounds { len: source.len(), max: limits.max_size };
         let payload_end = bounds.extend(u32::from(header.header_size), header.payload_size)?;
         let protected_end = bounds.extend(payload_end, u32::from(header.protected_size))?;
         if header.protected_size != 0 {
+            // Before its info header is read, which a smaller area would not have: it may lie behind the end.
+            if u32::from(header.protected_size) < TLV_HEADER {
+                return Err(Error::new(codes::PROTECTED_SIZE, payload_end));
+            }
             let total = area_total(source, payload_end, Area::Protected, codes::PROTECTED_MISSING)?;
-            if total != header.protected_size || u32::from(total) < TLV_HEADER {
+            if total != header.protected_size {
                 return Err(Error::new(codes::PROTECTED_SIZE, payload_end));
             }
         }
@@ -77,7 +94,6 @@ impl Image {
             limits,
             end: bounds.extend(protected_end, u32::from(total))?,
             hash: None,
-            sha256: None,
             key_id: None,
             signature: None,
             pure: false,
@@ -91,6 +107,7 @@ impl Image {
         for tlv in image.tlvs(source) {
             image.take(source, tlv?, &mut seen)?;
         }
+        image.check_key_hash()?;
         image.check_encryption()?;
         Ok(image)
     }
@@ -132,14 +149,22 @@ impl Image {
         self.hash
     }
 
-    /// The hash that the image states, if it is SHA-256.
-    pub fn sha256(&self) -> Option<&[u8; 32]> {
-        self.sha256.as_ref()
+    /// The algorithm of the hash.
+    pub fn hash_algorithm(&self) -> Option<HashAlgorithm> {
+        self.hash.and_then(|tlv| tlv.ty.hash_algorithm())
     }
 
-    /// The key that the image names.
-    pub fn key_id(&self) -> Option<&KeyId> {
-        self.key_id.as_ref()
+    /// The TLV that names the key of the signature: [`TlvType::KEYHASH`] or [`TlvType::PUBKEY`].
+    pub fn key_id(&self) -> Option<Tlv> {
+        self.key_id
+    }
+
+    /// How the payload is encrypted; `None` if it is not. Says what header and TLV say: an image that was decrypted where
+    /// it lies, or was installed in plain with `--clear`, says the same.
+    pub fn encryption(&self) -> Option<Encryption> {
+        let tlv = self.encrypted_key?;
+        let bits = self.key_bits().ok()??;
+        Some(Encryption { sealing: tlv.ty.sealing()?, bits, tlv })
     }
 
     /// The signature TLV, of whatever algorithm.
@@ -172,11 +197,24 @@ impl Image {
         self.dependencies
     }
 
+    /// The images that this one depends on, in order.
+    pub fn dependency_list<'s, S: ReadAt + ?Sized>(
+        &self,
+        source: &'s S,
+    ) -> impl Iterator<Item = Result<Dependency, Error>> + use<'s, S> {
+        self.tlvs(source).filter_map(move |tlv| match tlv {
+            Ok(tlv) if tlv.ty.kind == Kind::Dependency => Some(dependency(source, tlv)),
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        })
+    }
+
     /// Walks the TLVs of both areas, protected first.
     pub fn tlvs<'s, S: ReadAt + ?Sized>(&self, source: &'s S) -> Tlvs<'s, S> {
         let (protected, unprotected) = (self.protected(), self.unprotected());
         let position = protected.start;
-        Tlvs { source, protected, unprotected, position, area: Area::Protected, started: false }
+        let dialect = self.limits.dialect;
+        Tlvs { source, dialect, protected, unprotected, position, area: Area::Protected, started: false }
     }
 
     /// Takes the meaning of one TLV into the image.
@@ -187,21 +225,20 @@ impl Image {
         }
         *seen |= bit;
         match tlv.ty.kind {
-            Kind::Hash => {
-                self.hash = Some(tlv);
-                if tlv.ty == TlvType::SHA256 {
-                    self.sha256 = Some(value(source, tlv)?);
-                }
-            }
+            Kind::Hash => self.hash = Some(tlv),
             Kind::KeyId => {
                 // A key named after its signature would name it for the next one, of which there is none.
                 if self.signature.is_some() {
                     return Err(Error::new(codes::TLV_ORDER, tlv.offset));
                 }
-                self.key_id = Some(key_id(source, tlv)?);
+                self.key_id = Some(tlv);
             }
             Kind::Signature => self.signature = Some(tlv),
-            Kind::PureSignature => self.pure = true,
+            // Its presence is what other loaders go by, so another value must not mean its absence here.
+            Kind::PureSignature => match value::<1>(source, tlv)? {
+                [1] => self.pure = true,
+                _ => return Err(Error::new(codes::TLV_VALUE, tlv.offset)),
+            },
             Kind::EncryptedKey => self.encrypted_key = Some(tlv),
             Kind::SecurityCounter => self.security_counter = Some(u32_at(&value::<4>(source, tlv)?, 0)),
             Kind::VendorId => self.vendor_id = Some(value(source, tlv)?),
@@ -212,23 +249,35 @@ impl Image {
         Ok(())
     }
 
+    /// A key is named by the hash that the image has. Of another length, it would be compared with a part.
+    fn check_key_hash(&self) -> Result<(), Error> {
+        match (self.key_id, self.hash) {
+            (Some(id), Some(hash)) if id.ty == TlvType::KEYHASH && id.len != hash.len => {
+                Err(Error::new(codes::TLV_LENGTH, id.offset))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The length of the image key by the flags; an error if they name two.
+    fn key_bits(&self) -> Result<Option<KeyBits>, Error> {
+        let dialect = self.limits.dialect;
+        let has = |bits| self.header.flags.intersects(dialect.encryption_flag(bits));
+        match (has(KeyBits::Aes128), has(KeyBits::Aes256)) {
+            (false, false) => Ok(None),
+            (true, false) => Ok(Some(KeyBits::Aes128)),
+            (false, true) => Ok(Some(KeyBits::Aes256)),
+            (true, true) => Err(Error::new(codes::ENCRYPTION_MISMATCH, 16)),
+        }
+    }
+
     /// The flags say whether and how the payload is encrypted, the TLV how to get the key: one without the other would
     /// be taken for plain by one reader and for encrypted by another.
     fn check_encryption(&self) -> Result<(), Error> {
-        let key_bits = match (
-            self.header.flags.intersects(Flags::ENCRYPTED_AES128),
-            self.header.flags.intersects(Flags::ENCRYPTED_AES256),
-        ) {
-            (false, false) => None,
-            (true, false) => Some(128),
-            (false, true) => Some(256),
-            (true, true) => return Err(Error::new(codes::ENCRYPTION_MISMATCH, 16)),
-        };
-        let consistent = match (key_bits, self.encrypted_key) {
+        let consistent = match (self.key_bits()?, self.encrypted_key) {
             (None, None) => true,
             (Some(bits), Some(tlv)) => {
-                let wanted = if bits == 128 { tlv.ty.min } else { tlv.ty.max };
-                tlv.len == wanted
+                tlv.len == if bits == KeyBits::Aes128 { tlv.ty.min } else { tlv.ty.max }
             }
             _ => false,
         };
@@ -283,20 +332,17 @@ fn value<const N: usize>(source: &(impl ReadAt + ?Sized), tlv: Tlv) -> Result<[u
     read(source, tlv.offset)
 }
 
-fn key_id(source: &(impl ReadAt + ?Sized), tlv: Tlv) -> Result<KeyId, Error> {
-    if tlv.ty == TlvType::PUBKEY {
-        if usize::from(tlv.len) != ironroot_crypto::SPKI_P256_LEN {
-            return Ok(KeyId::Other);
-        }
-        let der: [u8; ironroot_crypto::SPKI_P256_LEN] = value(source, tlv)?;
-        return Ok(P256PublicKey::from_spki_der(&der).map_or(KeyId::Other, KeyId::P256));
-    }
-    if tlv.len == 32 { Ok(KeyId::Sha256(value(source, tlv)?)) } else { Ok(KeyId::Other) }
+fn dependency(source: &(impl ReadAt + ?Sized), tlv: Tlv) -> Result<Dependency, Error> {
+    let [image, 0, 0, 0, version @ ..] = value::<12>(source, tlv)? else {
+        return Err(Error::new(codes::TLV_VALUE, tlv.offset));
+    };
+    Ok(Dependency { image, version: Version::decode(&version) })
 }
 
 /// The TLVs of an image in order. After an error it ends: what follows a malformed TLV has no position.
 pub struct Tlvs<'s, S: ReadAt + ?Sized> {
     source: &'s S,
+    dialect: Dialect,
     protected: Range<u32>,
     unprotected: Range<u32>,
     position: u32,
@@ -337,7 +383,8 @@ impl<S: ReadAt + ?Sized> Tlvs<'_, S> {
         let bytes: [u8; TLV_HEADER as usize] = read(self.source, at)?;
         let len = u16_at(&bytes, 2);
         let next = offset.checked_add(u32::from(len)).filter(|next| *next <= end).ok_or(out_of_area)?;
-        let ty = TlvType::of(u16_at(&bytes, 0)).ok_or(Error::new(codes::TLV_UNKNOWN, at))?;
+        let ty = TlvType::of(u16_at(&bytes, 0)).filter(|ty| ty.is_of(self.dialect));
+        let ty = ty.ok_or(Error::new(codes::TLV_UNKNOWN, at))?;
         if ty.area != self.area {
             return Err(Error::new(codes::TLV_WRONG_SECTION, at));
         }

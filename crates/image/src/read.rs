@@ -1,5 +1,7 @@
 //! Where an image is read from.
 
+use ironroot_codes::{Code, image as codes};
+
 /// Random access to the bytes of a slot or file. Offset 0 is the first byte of the image header.
 pub trait ReadAt {
     /// Number of bytes that can be asked for: the size of the slot or file.
@@ -14,13 +16,21 @@ pub trait ReadAt {
     fn read_at(&self, offset: u32, buffer: &mut [u8]) -> Result<(), ReadError>;
 }
 
-/// Why bytes could not be read.
+/// Why bytes could not be read. Each is the number of its code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
 pub enum ReadError {
     /// Some of them are behind the end.
-    OutOfBounds,
+    OutOfBounds = codes::TRUNCATED.number(),
     /// The memory cannot give them: an uncorrectable ECC error, or an I/O error of a file.
-    Unreadable,
+    Unreadable = codes::READ_FAILED.number(),
+}
+
+impl ReadError {
+    /// The code of a refusal for this reason.
+    pub const fn code(self) -> Code {
+        Code::from_number(self as u16)
+    }
 }
 
 impl ReadAt for [u8] {

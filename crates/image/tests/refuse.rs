@@ -6,7 +6,7 @@ use std::cell::Cell;
 
 use common::{ANY, LIMITS, check, check_with, code, data, key, signing_key};
 use ironroot_codes::{Code, image as codes};
-use ironroot_crypto::{Crypto, P256PublicKey, Sha256, Sha256Digest, Signer, Software, Verdict};
+use ironroot_crypto::{Crypto, P256PublicKey, Sha256, Sha256Digest, Software, Verdict};
 use ironroot_image::build::{BuildError, Builder};
 use ironroot_image::{Image, Limits, ReadAt, ReadError, Version, verify};
 
@@ -27,7 +27,7 @@ fn every_flipped_bit_is_refused() {
             let Some(actual) = actual else { panic!("{name}: bit {bit} was accepted") };
             let in_value =
                 tlvs.iter().find(|tlv| (tlv.offset..tlv.offset + u32::from(tlv.len)).contains(&at));
-            let expected: &[Code] = match in_value.map(|tlv| tlv.ty.name) {
+            let expected: &[Code] = match in_value.map(|tlv| tlv.ty.name()) {
                 Some("SHA256" | "SEC_CNT" | "UUID_VID" | "UUID_CID") => &[codes::HASH_MISMATCH],
                 Some("KEYHASH") => &[codes::UNKNOWN_KEY],
                 Some("ECDSASIG") => &[codes::SIGNATURE_INVALID, codes::SIGNATURE_MALFORMED],
@@ -118,7 +118,8 @@ impl Craft {
             protected.extend((self.protected.len() as u16 + 4).to_le_bytes());
             protected.extend(&self.protected);
         }
-        let mut image = Builder::new(Version::default()).header_size(32).header(64).expect("a header");
+        let plan = Builder::new(Version::default()).header_size(32).plan(64, None, &mut Software);
+        let mut image = plan.expect("a header").header().to_vec();
         image[10..12].copy_from_slice(&self.stated_protected.unwrap_or(protected.len() as u16).to_le_bytes());
         image[16..20].copy_from_slice(&self.flags.to_le_bytes());
         image.extend([0x11; 64]);
@@ -188,7 +189,14 @@ fn every_trick_with_tlvs_has_its_code() {
         ("a short counter", Craft { protected: tlv(0x50, &[1, 0]), ..new() }, Some(codes::TLV_LENGTH)),
         ("a long vendor", Craft { protected: tlv(0x74, &[1; 17]), ..new() }, Some(codes::TLV_LENGTH)),
         ("an unknown type", Craft { after: tlv(0x0d, b"?"), ..new() }, Some(codes::TLV_UNKNOWN)),
-        ("type 0xff", Craft { after: tlv(0xff, b""), ..new() }, Some(codes::TLV_UNKNOWN)),
+        ("type 0xffff", Craft { protected: tlv(0xffff, b""), ..new() }, Some(codes::TLV_UNKNOWN)),
+        ("type 0x9f", Craft { protected: tlv(0x9f, b""), ..new() }, Some(codes::TLV_UNKNOWN)),
+        ("the last vendor type", Craft { protected: tlv(0xff, b""), ..new() }, None),
+        (
+            "a key hash of another length",
+            Craft { before: tlv(0x01, &[0; 48]), ..new() },
+            Some(codes::TLV_DUPLICATE),
+        ),
         (
             "an unknown protected type",
             Craft { protected: tlv(0x80, b"?"), ..new() },
@@ -244,7 +252,12 @@ fn every_trick_with_tlvs_has_its_code() {
         ("a position-independent image", Craft { flags: 1, ..new() }, Some(codes::POSITION_INDEPENDENT)),
         ("a flag of another dialect", Craft { flags: 2, ..new() }, Some(codes::RESERVED_FLAGS)),
         ("the highest flag", Craft { flags: 1 << 31, ..new() }, Some(codes::RESERVED_FLAGS)),
-        ("a pure signature", Craft { before: tlv(0x25, &[1]), ..new() }, Some(codes::SIGNATURE_UNSUPPORTED)),
+        (
+            "a pure signature by a key that signs digests",
+            Craft { before: tlv(0x25, &[1]), ..new() },
+            Some(codes::SIGNATURE_NOT_FOR_KEY),
+        ),
+        ("a pure mark that says no", Craft { before: tlv(0x25, &[0]), ..new() }, Some(codes::TLV_VALUE)),
     ];
     for (name, craft, expected) in cases {
         assert_eq!(code(check(&craft.build()[..])), expected, "{name}");
@@ -425,4 +438,167 @@ fn the_builder_refuses_what_it_cannot_build() {
         assert_eq!(builder.build(&[1], None, &mut Software), Err(expected));
     }
     assert_eq!(new().build(&[], None, &mut Software), Err(BuildError::EmptyPayload));
+}
+
+/// The unprotected area of a good image with another TLV in the place of one.
+fn with_tlv(good: &[u8], replaced: &str, number: u16, value: &[u8]) -> Vec<u8> {
+    let image = Image::parse(good, LIMITS).expect("parses");
+    let start = image.unprotected().start as usize;
+    let mut area = Vec::new();
+    for old in image.tlvs(good).map(|tlv| tlv.expect("parsed before")) {
+        let at = old.offset as usize;
+        if at < start {
+            continue;
+        }
+        if old.ty.name() == replaced {
+            area.extend(tlv(number, value));
+        } else {
+            area.extend(&good[at - 4..at + usize::from(old.len)]);
+        }
+    }
+    let mut bytes = good[..start].to_vec();
+    bytes.extend(0x6907_u16.to_le_bytes());
+    bytes.extend((area.len() as u16 + 4).to_le_bytes());
+    bytes.extend(area);
+    bytes
+}
+
+/// What belongs to different algorithms must not be combined, however right each part is.
+#[test]
+fn algorithms_are_not_mixed() {
+    let p256 = data("small.bin");
+    let ed25519 = data("ed25519.bin");
+    let pure = data("ed25519-pure.bin");
+    let rsa = data("rsa2048.bin");
+    let covered = |bytes: &[u8]| {
+        let image = Image::parse(bytes, LIMITS).expect("parses");
+        bytes[..image.protected().end as usize].to_vec()
+    };
+    let hash = |algorithm, bytes: &[u8]| {
+        let mut hasher = ironroot_crypto::Hasher::new(algorithm, &mut Software).expect("is available");
+        hasher.update(bytes);
+        hasher.finish()
+    };
+    use ironroot_crypto::HashAlgorithm::{Sha384, Sha512};
+    let name = |key: &str, algorithm| {
+        common::signer(key).public_key().hash(algorithm, &mut Software).expect("is available")
+    };
+    // A right hash and a right name, and no such pair.
+    let rehashed = |bytes: &[u8], key: &str, algorithm| {
+        with_hash(bytes, hash(algorithm, &covered(bytes)).as_bytes(), name(key, algorithm).as_bytes())
+    };
+    let cases: [(&str, Vec<u8>, Code); 7] = [
+        ("SHA-384 with P-256", rehashed(&p256, "p256", Sha384), codes::HASH_NOT_FOR_KEY),
+        ("SHA-512 with RSA", rehashed(&rsa, "rsa2048", Sha512), codes::HASH_NOT_FOR_KEY),
+        (
+            "a P-256 key with an Ed25519 signature",
+            with_tlv(&p256, "ECDSASIG", 0x24, &[1; 64]),
+            codes::SIGNATURE_NOT_FOR_KEY,
+        ),
+        (
+            "an Ed25519 key with an RSA signature",
+            with_tlv(&ed25519, "ED25519", 0x20, &[1; 256]),
+            codes::SIGNATURE_NOT_FOR_KEY,
+        ),
+        (
+            "RSA-2048 with the type of 3072",
+            with_tlv(&rsa, "RSA2048", 0x23, &[1; 384]),
+            codes::SIGNATURE_NOT_FOR_KEY,
+        ),
+        (
+            "a name of another length than the hash",
+            with_tlv(&p256, "KEYHASH", 0x01, &[1; 48]),
+            codes::TLV_LENGTH,
+        ),
+        ("a pure signature of zeros", with_tlv(&pure, "ED25519", 0x24, &[0; 64]), codes::SIGNATURE_INVALID),
+    ];
+    for (what, bytes, expected) in cases {
+        assert_eq!(code(check_with(&bytes[..], &common::keys(), &ANY)), Some(expected), "{what}");
+    }
+}
+
+/// The same with another hash, and the key named by it.
+fn with_hash(good: &[u8], digest: &[u8], name: &[u8]) -> Vec<u8> {
+    let number = if digest.len() == 48 { 0x11 } else { 0x12 };
+    let image = Image::parse(good, LIMITS).expect("parses");
+    let start = image.unprotected().start as usize;
+    let signature = image.signature().expect("signed");
+    let at = signature.offset as usize;
+    let area = [tlv(number, digest), tlv(0x01, name), good[at - 4..at + usize::from(signature.len)].to_vec()]
+        .concat();
+    let mut bytes = good[..start].to_vec();
+    bytes.extend(0x6907_u16.to_le_bytes());
+    bytes.extend((area.len() as u16 + 4).to_le_bytes());
+    bytes.extend(area);
+    bytes
+}
+
+/// Every byte that hash and signature cover, and every byte of the signature, for each algorithm; every bit for the small
+/// image is above.
+#[test]
+fn every_changed_byte_is_refused_for_every_algorithm() {
+    for name in
+        ["p384-full.bin", "ed25519-512.bin", "ed25519-pure-full.bin", "rsa2048-full.bin", "rsa3072.bin"]
+    {
+        let good = data(name);
+        let keys = common::keys();
+        let image = Image::parse(&good[..], LIMITS).expect("parses");
+        let signature = image.signature().expect("signed");
+        let mut bytes = good.clone();
+        for at in 0..image.size() as usize {
+            bytes[at] ^= 0x10;
+            let actual = code(check_with(&bytes[..], &keys, &ANY));
+            bytes[at] ^= 0x10;
+            let Some(actual) = actual else { panic!("{name}: byte {at} was accepted") };
+            let value = signature.offset as usize..signature.offset as usize + usize::from(signature.len);
+            if value.contains(&at) {
+                assert!(
+                    [codes::SIGNATURE_INVALID, codes::SIGNATURE_MALFORMED].contains(&actual),
+                    "{name}: {at} gives {actual}"
+                );
+            } else if image.payload().contains(&(at as u32)) {
+                assert_eq!(actual, codes::HASH_MISMATCH, "{name}: {at}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_builder_refuses_combinations_that_do_not_exist() {
+    use ironroot_crypto::{HashAlgorithm, KeyBits};
+    let new = || Builder::new(Version::default());
+    let build = |recipe: Builder, signer: &str| {
+        recipe.build(&[1; 64], Some(&*common::signer(signer)), &mut Software).map(|_| ())
+    };
+    let cases = [
+        (new().hash(HashAlgorithm::Sha384), "p256", BuildError::SignatureKind),
+        (new().hash(HashAlgorithm::Sha256), "p384", BuildError::SignatureKind),
+        (new().hash(HashAlgorithm::Sha512), "rsa2048", BuildError::SignatureKind),
+        (new().pure(true), "p256", BuildError::SignatureKind),
+        (new().pure(true).hash(HashAlgorithm::Sha256), "ed25519", BuildError::SignatureKind),
+        (new().boot_record("thirteen char"), "p256", BuildError::BootRecord),
+        (new().encrypted(KeyBits::Aes128), "p256", BuildError::Encryption),
+    ];
+    for (recipe, signer, expected) in cases {
+        assert_eq!(build(recipe, signer), Err(expected));
+    }
+    assert_eq!(build(new().hash(HashAlgorithm::Sha512), "p256"), Ok(()), "P-256 takes the first half of it");
+    assert_eq!(new().pure(true).build(&[1], None, &mut Software), Err(BuildError::SignatureKind));
+}
+
+#[test]
+fn an_output_that_fails_ends_the_image() {
+    let recipe = Builder::new(Version::default());
+    for fail_at in 0..4 {
+        let mut calls = 0;
+        let result = recipe.write(&&[1_u8; 64][..], None, None, &mut Software, &mut |_| {
+            calls += 1;
+            if calls > fail_at { Err(ironroot_image::build::WriteError) } else { Ok(()) }
+        });
+        assert_eq!(result, Err(BuildError::Output), "{fail_at}");
+        assert_eq!(calls, fail_at + 1);
+    }
+    let unreadable = Broken(&[1; 64], 5);
+    let result = recipe.write(&unreadable, None, None, &mut Software, &mut |_| Ok(()));
+    assert_eq!(result, Err(BuildError::Payload));
 }

@@ -21,7 +21,7 @@ pub const RSS: MemoryMap = MemoryMap {
     memories: &[
         ("BOOTLOADER", "rx", chip::rss::BOOTLOADER),
         ("RSSLIB", "rx", chip::rss::LIBRARY),
-        ("RSS", "rx", chip::rss::RSS),
+        ("RSS", "rx", chip::rss::CODE),
         ("RAM", "rwx", chip::rss::RAM),
     ],
     symbols: &[
@@ -31,11 +31,19 @@ pub const RSS: MemoryMap = MemoryMap {
     ],
 };
 
+/// The installer of encrypted firmware in system flash.
+pub const INSTALLER: MemoryMap = MemoryMap {
+    title: "installer of encrypted firmware, STM32H735 system flash",
+    memories: &[("FLASH", "rx", chip::rss::INSTALLER), ("RAM", "rwx", chip::rss::INSTALLER_RAM)],
+    symbols: &[("_buffers_end", chip::rss::INSTALLER_BUFFER.end().value())],
+};
+
 /// The secure boot in the secure area.
 pub const SECURE_BOOT: MemoryMap = MemoryMap {
     title: "secure boot, STM32H735 secure area",
     memories: &[("FLASH", "rx", chip::SECURE_BOOT), ("RAM", "rwx", chip::SECURE_BOOT_RAM)],
     symbols: &[
+        ("_ironroot_counters", chip::COUNTER_LOG.start().value()),
         ("_ironroot_key_store", chip::KEY_STORE.start().value()),
         ("_ironroot_slot", chip::SLOT.region.start().value()),
         ("_ironroot_hand_off", chip::HAND_OFF.start().value()),

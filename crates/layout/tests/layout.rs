@@ -107,7 +107,7 @@ fn identifiers_are_those_of_their_names() {
 fn linker_scripts() {
     let application = linker::APPLICATION.to_string();
     assert!(
-        application.contains("FLASH      (rx ) : ORIGIN = 0x08020400, LENGTH = 0xdbc00"),
+        application.contains("FLASH      (rx ) : ORIGIN = 0x08020400, LENGTH = 0x5bc00"),
         "{application}"
     );
     assert!(
@@ -116,22 +116,25 @@ fn linker_scripts() {
     );
     let secure_boot = linker::SECURE_BOOT.to_string();
     assert!(
-        secure_boot.contains("FLASH      (rx ) : ORIGIN = 0x08000000, LENGTH = 0x1f000"),
+        secure_boot.contains("FLASH      (rx ) : ORIGIN = 0x08000000, LENGTH = 0x1d000"),
         "{secure_boot}"
     );
     assert!(
         secure_boot.contains("RAM        (rwx) : ORIGIN = 0x20008000, LENGTH = 0x18000"),
         "{secure_boot}"
     );
+    assert!(secure_boot.contains("_ironroot_counters = 0x0801d000;"), "{secure_boot}");
     assert!(secure_boot.contains("_ironroot_key_store = 0x0801f000;"), "{secure_boot}");
     let rss = linker::RSS.to_string();
     for line in [
         "BOOTLOADER (rx ) : ORIGIN = 0x1ff00000, LENGTH = 0x9000",
         "RSSLIB     (rx ) : ORIGIN = 0x1ff09000, LENGTH = 0x800",
-        "RSS        (rx ) : ORIGIN = 0x1ff10000, LENGTH = 0xe000",
+        "RSS        (rx ) : ORIGIN = 0x1ff10000, LENGTH = 0x2000",
         "RAM        (rwx) : ORIGIN = 0x20000c00, LENGTH = 0x4400",
         "_rss_table = 0x1ff09500;",
     ] {
         assert!(rss.contains(line), "{rss}");
     }
+    let installer = linker::INSTALLER.to_string();
+    assert!(installer.contains("FLASH      (rx ) : ORIGIN = 0x1ff12000, LENGTH = 0xbc00"), "{installer}");
 }

@@ -37,6 +37,7 @@ impl Scar {
     pub const FACTORY: u32 = 0x8000_00FF;
 
     /// From the register value. Every value means something; END may lie behind the flash of this part.
+    #[inline(always)]
     pub const fn decode(register: u32) -> Self {
         let start = register & FIELD;
         let end = (register >> END_SHIFT) & FIELD;
@@ -68,6 +69,7 @@ impl Scar {
     }
 
     /// Whether code or data at `address` belongs to the area.
+    #[inline(always)]
     pub const fn covers(self, address: Address) -> bool {
         match self.area {
             SecureArea::None => false,

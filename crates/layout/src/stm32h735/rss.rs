@@ -3,15 +3,23 @@
 //! The service tables are ST's, from the public header of the H735 examples. Every other address in system flash is our
 //! choice, because ST's are not public; a real chip's differ, and nothing outside system flash may rely on them.
 
-use super::chip::{DTCM, SYSTEM_FLASH};
+use super::chip::{AXI_SRAM, DTCM, FLASH, FLASH_WORD, SYSTEM_FLASH};
 use crate::{Address, Region};
 
 /// The bootloader's vector table and code. Ours, except for the start: the factory value of BOOT_ADD1 points there.
 pub const BOOTLOADER: Region = Region::between(0x1FF0_0000, 0x1FF0_9000);
 /// The service library: tables and exit service. Visible in Secure access mode until the exit. Bounds are ours.
 pub const LIBRARY: Region = Region::between(0x1FF0_9000, 0x1FF0_9800);
-/// The services proper; every reset in Secure access mode enters here, and it is closed at the hand-over. Ours.
+/// The secure part; every reset in Secure access mode enters here, and it is closed at the hand-over. Ours.
 pub const RSS: Region = Region::between(0x1FF1_0000, 0x1FF1_E000);
+/// In it: the boot state machine and the short services.
+pub const CODE: Region = Region::between(0x1FF1_0000, 0x1FF1_2000);
+/// In it: the installer of encrypted firmware, a program of its own.
+pub const INSTALLER: Region = Region::between(0x1FF1_2000, 0x1FF1_DC00);
+/// In it: the device's private key ([`identity`]).
+pub const IDENTITY: Region = Region::between(0x1FF1_DC00, 0x1FF1_E000);
+/// The device certificate, 136 bytes, beside the unique id: public, readable by everybody. Ours.
+pub const CERTIFICATE: Region = Region::between(0x1FF1_E900, 0x1FF1_E988);
 
 /// The service table: code addresses (bit 0 set).
 pub const TABLE: Address = Address::new(0x1FF0_9500);
@@ -27,6 +35,8 @@ pub const GET_STATUS: Address = Address::new(0x1FF0_9504);
 /// resetAndRemovePcropArea(): takes the execute-only area away, with the sectors that hold it and no others. Ours: the first
 /// word behind ST's table.
 pub const RESET_AND_REMOVE_PCROP_AREA: Address = Address::new(0x1FF0_951C);
+/// resetAndInstall(): the installer takes over after the reset. Ours, as the one before.
+pub const RESET_AND_INSTALL: Address = Address::new(0x1FF0_9520);
 /// The OTFD table: resetAndEncrypt(params).
 pub const OTFD_TABLE: Address = Address::new(0x1FF0_9560);
 /// Where user code enters the bootloader: initial stack pointer and entry. Reported by the community, not by ST.
@@ -54,6 +64,35 @@ pub mod service {
     pub const REMOVE_PCROP_AREA: u32 = 2;
     /// RSS_OTFD resetAndEncrypt.
     pub const ENCRYPT: u32 = 3;
+    /// resetAndInstall.
+    pub const INSTALL: u32 = 4;
+}
+
+/// Version of the services: bytes patch, minor, major, 0, from the least significant.
+pub const SERVICES_VERSION: u32 = u32::from_le_bytes([0, 2, 0, 0]);
+
+/// RAM of the installer: AXI SRAM, which is wiped when it ends. From its start on: the table of areas, the area that is
+/// collected, and at the end the stack.
+pub const INSTALLER_RAM: Region = Region::between(0x2400_0000, 0x2402_0000);
+/// The table of areas: 204 of them.
+pub const INSTALLER_TABLE: Region = Region::between(0x2400_0000, 0x2400_4000);
+/// The area that is collected.
+pub const INSTALLER_BUFFER: Region = Region::between(0x2400_4000, 0x2401_4000);
+
+/// First word of the request block when the boot state machine enters the installer because a host asked: "IRGO".
+pub const INSTALL_ASKED: u32 = u32::from_le_bytes(*b"IRGO");
+
+/// Where an installation notes that it is under way, complete, or withdrawn: three flash words at the end of user flash.
+pub const INSTALL_NOTE: Region = Region::between(0x080F_FFA0, 0x0810_0000);
+
+/// The page of the private key: u32 magic, u32 version, 32 bytes private number, big-endian; the rest is erased.
+pub mod identity {
+    /// "IRID".
+    pub const MAGIC: u32 = u32::from_le_bytes(*b"IRID");
+    /// Version of the page.
+    pub const VERSION: u32 = 1;
+    /// Offset of the private number.
+    pub const AT_KEY: u32 = 8;
 }
 
 /// What getStatus answers: the service in the upper half, in the lower 0 for success or the number of an IR-4xxx code. The
@@ -86,5 +125,13 @@ const _: () = {
     assert!(WINDOW.contains_region(BOOTLOADER_RAM) && !REQUEST_BLOCK.overlaps(BOOTLOADER_RAM));
     assert!(LIBRARY.contains(RESET_AND_REMOVE_PCROP_AREA) && SYSTEM_FLASH.contains_region(BOOTLOADER_PID));
     assert!(!RSS.overlaps(BOOTLOADER_PID));
+    assert!(RSS.contains_region(CODE) && RSS.contains_region(INSTALLER) && RSS.contains_region(IDENTITY));
+    assert!(CODE.end().value() == INSTALLER.start().value() && !INSTALLER.overlaps(IDENTITY));
+    assert!(SYSTEM_FLASH.contains_region(CERTIFICATE) && !RSS.overlaps(CERTIFICATE));
+    assert!(!CERTIFICATE.overlaps(BOOTLOADER_PID) && CERTIFICATE.size().bytes() == 136);
+    assert!(LIBRARY.contains(RESET_AND_INSTALL) && RESET_AND_INSTALL.value() < OTFD_TABLE.value());
+    assert!(AXI_SRAM.contains_region(INSTALLER_RAM) && INSTALLER_RAM.contains_region(INSTALLER_BUFFER));
+    assert!(INSTALLER_TABLE.end().value() == INSTALLER_BUFFER.start().value());
+    assert!(FLASH.contains_region(INSTALL_NOTE) && INSTALL_NOTE.size().bytes() == 3 * FLASH_WORD.bytes());
     assert!(RUNTIME_SERVICE_MAGIC == 0x4553_5352);
 };
