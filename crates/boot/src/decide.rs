@@ -7,6 +7,7 @@ use ironroot_image::{
 };
 use ironroot_layout::{Address, Region, Size, Slot, stm32h735};
 
+use crate::update::{self, Report, System, UpdateError, Updated, View};
 use crate::{HandOff, KeyStore, Stage, Status};
 
 /// Vectors of the core itself: the least payload of an application.
@@ -56,6 +57,7 @@ impl BootPolicy {
                 class_id: Some(stm32h735::CLASS_ID),
                 slot_address: Some(stm32h735::SLOT.region.start().value()),
                 dependencies: Dependencies::Refuse,
+                ..Policy::NONE
             },
             debug_closed: true,
         }
@@ -64,6 +66,13 @@ impl BootPolicy {
     /// The limits that the slot gives an image.
     pub const fn limits(&self) -> Limits {
         Limits { max_size: self.slot.max_image().bytes(), dialect: Dialect::Mcuboot }
+    }
+
+    fn refuse(&self, code: Code, stage: Stage, updates: Report) -> Refusal {
+        let mut refusal = Refusal::new(code, stage, self.slot.region.start());
+        refusal.record.debug_closed = self.debug_closed;
+        refusal.record.updates = updates;
+        refusal
     }
 }
 
@@ -110,6 +119,13 @@ impl Refusal {
         Self { code, record: HandOff::refused(code, stage, slot) }
     }
 
+    /// With what the image claims.
+    fn about(mut self, image: &Image) -> Self {
+        self.record.version = Some(image.header().version);
+        self.record.security_counter = image.security_counter();
+        self
+    }
+
     /// The reason.
     pub fn code(&self) -> Code {
         self.code
@@ -126,7 +142,7 @@ impl Refusal {
     }
 }
 
-/// Decides whether the image in `slot` is started.
+/// Decides whether the image in `slot` is started, in a product without updates by the boot.
 ///
 /// `slot` reads the whole slot from its first byte, `key_store` the page of the key store. Both may fail.
 pub fn decide(
@@ -135,35 +151,108 @@ pub fn decide(
     policy: &BootPolicy,
     crypto: &mut impl Crypto,
 ) -> Result<Launch, Refusal> {
-    let slot_address = policy.slot.region.start();
-    let refuse = |code, stage| {
-        let mut refusal = Refusal::new(code, stage, slot_address);
-        refusal.record.debug_closed = policy.debug_closed;
-        refusal
-    };
-
-    let keys = KeyStore::parse(key_store, crypto).map_err(|error| refuse(error.code(), Stage::KeyStore))?;
-    // The whole store is refused, not only the key: a product that was shipped with a demo key in it is open, whatever
-    // key signed this image.
-    if keys.has_demo() && policy.device == DeviceKind::Real {
-        return Err(refuse(codes::DEMO_KEY_ON_REAL_CHIP, Stage::KeyStore));
-    }
-
-    if is_erased(slot).map_err(|error| refuse(read_code(error), Stage::Slot))? {
+    let refuse = |code, stage| policy.refuse(code, stage, Report::NONE);
+    let keys = trusted_keys(key_store, policy, crypto)?;
+    if is_erased(slot, stm32h735::ERASED).map_err(|error| refuse(error.code(), Stage::Slot))? {
         return Err(refuse(codes::SLOT_EMPTY, Stage::Slot));
     }
     let image = Image::parse(slot, policy.limits()).map_err(|error| refuse(error.code(), Stage::Parse))?;
-    let refuse = |code, stage| {
-        let mut refusal = refuse(code, stage);
-        refusal.record.version = Some(image.header().version);
-        refusal.record.security_counter = image.security_counter();
-        refusal
-    };
     let verified = verify(&image, slot, keys.keys(), &policy.image, crypto)
-        .map_err(|error| refuse(error.code(), Stage::Verify))?;
+        .map_err(|error| policy.refuse(error.code(), Stage::Verify, Report::NONE).about(&image))?;
+    launch(slot, verified, &keys, policy, Report::NONE)
+}
+
+/// One boot: the key store, the updates, the decision on the image in the primary slot of image 0.
+///
+/// The keys of `system` are not looked at; those of the store count. The policy of each image is that of its
+/// configuration; of `policy`, slot, stack memories and kind of device count.
+pub fn boot(
+    system: &mut System<'_, '_>,
+    key_store: &(impl ReadAt + ?Sized),
+    policy: &BootPolicy,
+    crypto: &mut impl Crypto,
+) -> Result<Launch, Refusal> {
+    let keys = trusted_keys(key_store, policy, crypto)?;
+    let updated = update::with_keys(system, keys.keys(), crypto);
+    let Some(slots) = system.images.first() else {
+        return Err(policy.refuse(codes::UPDATE_LAYOUT, Stage::Update, Report::NONE));
+    };
+    let slot: &dyn ReadAt = &View::new(slots.primary, 0);
+    match updated {
+        Ok(Updated { report, image }) => launch(slot, image, &keys, policy, report),
+        Err(UpdateError { code, image, report }) => {
+            let empty = image == 0
+                && code == image_codes::BAD_MAGIC
+                && is_erased(slot, slots.primary.erased_value()) == Ok(true);
+            let (code, stage) = match code.number() {
+                _ if empty => (codes::SLOT_EMPTY, Stage::Slot),
+                // Of the image in a primary slot: its structure, then the rest.
+                2000..2200 => (code, Stage::Parse),
+                2200..3000 => (code, Stage::Verify),
+                _ => (code, Stage::Update),
+            };
+            let refusal = policy.refuse(code, stage, report);
+            Err(match Image::parse(slot, policy.limits()) {
+                Ok(image) => refusal.about(&image),
+                Err(_) => refusal,
+            })
+        }
+    }
+}
+
+/// One boot of a product that runs from RAM: the key store, the choice between the slots, the decision on the image as it
+/// was copied. The slot of `policy` is where in `memory` the image has to be.
+#[cfg(feature = "ram-load")]
+pub fn boot_from_ram(
+    system: &mut System<'_, '_>,
+    memory: &mut update::LoadMemory<'_>,
+    key_store: &(impl ReadAt + ?Sized),
+    policy: &BootPolicy,
+    crypto: &mut impl Crypto,
+) -> Result<Launch, Refusal> {
+    let keys = trusted_keys(key_store, policy, crypto)?;
+    match update::load_with_keys(system, memory, keys.keys(), crypto) {
+        Ok(update::Loaded { report, image, offset, .. }) => {
+            let refuse = |code| policy.refuse(code, Stage::Vectors, report);
+            if memory.address.checked_add(offset) != Some(policy.slot.region.start().value()) {
+                return Err(refuse(codes::VECTOR_TABLE_MISPLACED).about(image.image()));
+            }
+            let loaded = memory.bytes.get(offset as usize..).unwrap_or_default();
+            launch(loaded, image, &keys, policy, report)
+        }
+        Err(UpdateError { code, report, .. }) => Err(policy.refuse(code, Stage::Update, report)),
+    }
+}
+
+/// The keys that may sign for this device.
+fn trusted_keys(
+    key_store: &(impl ReadAt + ?Sized),
+    policy: &BootPolicy,
+    crypto: &mut impl Crypto,
+) -> Result<KeyStore, Refusal> {
+    let refuse = |code| policy.refuse(code, Stage::KeyStore, Report::NONE);
+    let keys = KeyStore::parse(key_store, crypto).map_err(|error| refuse(error.code()))?;
+    // The whole store is refused, not only the key: a product that was shipped with a demo key in it is open, whatever
+    // key signed this image.
+    if keys.has_demo() && policy.device == DeviceKind::Real {
+        return Err(refuse(codes::DEMO_KEY_ON_REAL_CHIP));
+    }
+    Ok(keys)
+}
+
+/// What is left to decide about a verified image, and the proof that it may be started.
+fn launch(
+    slot: &(impl ReadAt + ?Sized),
+    verified: VerifiedImage,
+    keys: &KeyStore,
+    policy: &BootPolicy,
+    updates: Report,
+) -> Result<Launch, Refusal> {
+    let refuse = |code, stage| policy.refuse(code, stage, updates).about(verified.image());
     let vector_table = check_vectors(slot, &verified, policy).map_err(|code| refuse(code, Stage::Vectors))?;
 
-    // A fault may have skipped the check above with its branch; the index of the key that really verified is other data.
+    // A fault may have skipped the check of the store with its branch; the index of the key that really verified is other
+    // data.
     let demo_key = keys.is_demo(verified.key_index());
     if demo_key && policy.device != DeviceKind::Virtual {
         return Err(refuse(codes::DEMO_KEY_ON_REAL_CHIP, Stage::Launch));
@@ -171,7 +260,7 @@ pub fn decide(
     let record = HandOff {
         status: Status::Booted,
         stage: Stage::Launch,
-        slot: slot_address,
+        slot: policy.slot.region.start(),
         vector_table,
         version: Some(verified.header().version),
         security_counter: verified.security_counter(),
@@ -179,22 +268,16 @@ pub fn decide(
         key_id: verified.key_hash().first_chunk().copied().unwrap_or_default(),
         demo_key,
         debug_closed: policy.debug_closed,
+        updates,
     };
     Ok(Launch { image: verified, vector_table, record })
 }
 
 /// Whether there is nothing where the header would be.
-fn is_erased(slot: &(impl ReadAt + ?Sized)) -> Result<bool, ReadError> {
+fn is_erased(slot: &(impl ReadAt + ?Sized), erased: u8) -> Result<bool, ReadError> {
     let mut header = [0; HEADER_LEN];
     slot.read_at(0, &mut header)?;
-    Ok(header == [stm32h735::ERASED; HEADER_LEN])
-}
-
-const fn read_code(error: ReadError) -> Code {
-    match error {
-        ReadError::OutOfBounds => image_codes::TRUNCATED,
-        ReadError::Unreadable => image_codes::READ_FAILED,
-    }
+    Ok(header == [erased; HEADER_LEN])
 }
 
 /// Where the application starts, if stack and entry are its own.
@@ -214,7 +297,7 @@ fn check_vectors(
     let payload = Region::checked(vector_table, Size::new(header.payload_size)).ok_or(misplaced)?;
 
     let mut words = [0; 8];
-    slot.read_at(u32::from(header.header_size), &mut words).map_err(read_code)?;
+    slot.read_at(u32::from(header.header_size), &mut words).map_err(ReadError::code)?;
     let [s0, s1, s2, s3, r0, r1, r2, r3] = words;
     let stack = Address::new(u32::from_le_bytes([s0, s1, s2, s3]));
     let reset = u32::from_le_bytes([r0, r1, r2, r3]);

@@ -5,7 +5,7 @@
 //! | offset | size | field |
 //! |---|---|---|
 //! | 0 | 8 | magic `IRHANDOF` |
-//! | 8 | 2 | version, 1 |
+//! | 8 | 2 | version: 1, or 2 if the update engine ran |
 //! | 10 | 2 | length, 256 |
 //! | 12 | 4 | status word: booted or refused |
 //! | 16 | 2 | code, 0 if booted |
@@ -19,8 +19,17 @@
 //! | 44 | 4 | zero |
 //! | 48 | 32 | SHA-256 of the image, zero if not verified |
 //! | 80 | 8 | first bytes of the hash of the key, zero if not verified |
-//! | 88 | 164 | zero |
+//! | 88 | 1 | version 2: number of images that the update engine looked at, 1 to 4 |
+//! | 89 | 7 | zero |
+//! | 96 | 24 each | version 2: one entry for each image |
+//! | behind the last entry | to 252 | zero |
 //! | 252 | 4 | CRC-32 (IEEE) of bytes 0 to 251 |
+
+//!
+//! An entry: u8 mode (1 overwrite-only, 2 swap-scratch, 3 swap-move, 4 swap-offset, 5 ram-load), u8 action (0 none, 1
+//! installed, 2 testing, 3 reverted, 4 bootstrapped), u8 flags (1 resumed, 2 confirmed), zero; three u16 codes, 0 if there is
+//! none: why the update was refused, why the image before was put back, why the counter was not raised; two zeros; version of
+//! the image in the primary slot (as above), four zeros.
 
 use core::fmt;
 
@@ -29,12 +38,16 @@ use ironroot_image::Version;
 use ironroot_layout::{Address, stm32h735};
 
 use crate::crc::crc32;
+use crate::update::{Action, ImageReport, MAX_IMAGES, Mode, Report};
 
 /// Length of the record.
 pub const RECORD_LEN: usize = 256;
 
 const MAGIC: [u8; 8] = *b"IRHANDOF";
-const VERSION: u16 = 1;
+/// Version of a record without a report.
+const PLAIN: u16 = 1;
+/// Version of a record with one.
+const WITH_REPORT: u16 = 2;
 const BOOTED: u32 = 0x600D_B007;
 const REFUSED: u32 = !BOOTED;
 
@@ -52,7 +65,9 @@ const AT_COUNTER: usize = 40;
 const AT_ZERO_1: usize = 44;
 const AT_DIGEST: usize = 48;
 const AT_KEY_ID: usize = 80;
-const AT_ZERO_2: usize = 88;
+const AT_COUNT: usize = 88;
+const AT_IMAGES: usize = 96;
+const IMAGE_LEN: usize = 24;
 const AT_CRC: usize = 252;
 
 const FLAG_DEMO_KEY: u32 = 1;
@@ -65,8 +80,9 @@ const _: () = {
     assert!(RECORD_LEN == stm32h735::HAND_OFF.size().bytes() as usize);
     assert!(AT_STATUS == AT_LENGTH + 2 && AT_FLAGS == AT_ZERO_0 + 1);
     assert!(AT_COUNTER == AT_IMAGE_VERSION + 8 && AT_DIGEST == AT_ZERO_1 + 4);
-    assert!(AT_KEY_ID == AT_DIGEST + 32 && AT_ZERO_2 == AT_KEY_ID + 8);
+    assert!(AT_KEY_ID == AT_DIGEST + 32);
     assert!(AT_CRC + 4 == RECORD_LEN);
+    assert!(AT_COUNT == AT_KEY_ID + 8 && AT_IMAGES + MAX_IMAGES * IMAGE_LEN <= AT_CRC);
     // Whatever RAM holds after power-on must not look like a decision.
     assert!(BOOTED != 0 && BOOTED != u32::MAX && (BOOTED ^ REFUSED).count_ones() == 32);
 };
@@ -98,12 +114,22 @@ pub enum Stage {
     Vectors = 5,
     /// The hand-over itself.
     Launch = 6,
+    /// Finishing and installing updates: behind the key store, before the slot is looked at.
+    Update = 7,
 }
 
 impl Stage {
     /// Every stage, in order.
-    pub const ALL: [Self; 7] =
-        [Self::Chip, Self::KeyStore, Self::Slot, Self::Parse, Self::Verify, Self::Vectors, Self::Launch];
+    pub const ALL: [Self; 8] = [
+        Self::Chip,
+        Self::KeyStore,
+        Self::Slot,
+        Self::Parse,
+        Self::Verify,
+        Self::Vectors,
+        Self::Launch,
+        Self::Update,
+    ];
 
     /// The name in kebab-case.
     pub const fn name(self) -> &'static str {
@@ -115,6 +141,7 @@ impl Stage {
             Self::Verify => "verify",
             Self::Vectors => "vectors",
             Self::Launch => "launch",
+            Self::Update => "update",
         }
     }
 }
@@ -142,6 +169,8 @@ pub struct HandOff {
     pub demo_key: bool,
     /// Debug access stays closed at the hand-over.
     pub debug_closed: bool,
+    /// What the update engine did; without images if it did not run.
+    pub updates: Report,
 }
 
 impl HandOff {
@@ -158,6 +187,7 @@ impl HandOff {
             key_id: [0; 8],
             demo_key: false,
             debug_closed: true,
+            updates: Report::NONE,
         }
     }
 
@@ -175,30 +205,28 @@ impl HandOff {
         ];
         let flags = flags.iter().filter(|(set, _)| *set).fold(0, |word, (_, flag)| word | flag);
         let version = self.version.unwrap_or_default();
+        let format = if self.updates.images().is_empty() { PLAIN } else { WITH_REPORT };
         let mut bytes = [0; RECORD_LEN];
-        let fields: [(usize, &[u8]); 15] = [
-            (0, &MAGIC),
-            (AT_VERSION, &VERSION.to_le_bytes()),
-            (AT_LENGTH, &(RECORD_LEN as u16).to_le_bytes()),
-            (AT_STATUS, &status.to_le_bytes()),
-            (AT_CODE, &code.to_le_bytes()),
-            (AT_STAGE, &[self.stage as u8]),
-            (AT_FLAGS, &flags.to_le_bytes()),
-            (AT_SLOT, &self.slot.value().to_le_bytes()),
-            (AT_VECTORS, &self.vector_table.value().to_le_bytes()),
-            (AT_IMAGE_VERSION, &[version.major, version.minor]),
-            (AT_IMAGE_VERSION + 2, &version.revision.to_le_bytes()),
-            (AT_IMAGE_VERSION + 4, &version.build.to_le_bytes()),
-            (AT_COUNTER, &self.security_counter.unwrap_or(0).to_le_bytes()),
-            (AT_DIGEST, &self.digest),
-            (AT_KEY_ID, &self.key_id),
-        ];
-        for (offset, field) in fields {
-            put(&mut bytes, offset, field);
+        put(&mut bytes, 0, &MAGIC);
+        number(&mut bytes, AT_VERSION, format.into(), 2);
+        number(&mut bytes, AT_LENGTH, RECORD_LEN as u32, 2);
+        number(&mut bytes, AT_STATUS, status, 4);
+        number(&mut bytes, AT_CODE, code.into(), 2);
+        number(&mut bytes, AT_STAGE, self.stage as u32, 1);
+        number(&mut bytes, AT_FLAGS, flags, 4);
+        number(&mut bytes, AT_SLOT, self.slot.value(), 4);
+        number(&mut bytes, AT_VECTORS, self.vector_table.value(), 4);
+        version_at(&mut bytes, AT_IMAGE_VERSION, version);
+        number(&mut bytes, AT_COUNTER, self.security_counter.unwrap_or(0), 4);
+        put(&mut bytes, AT_DIGEST, &self.digest);
+        put(&mut bytes, AT_KEY_ID, &self.key_id);
+        number(&mut bytes, AT_COUNT, self.updates.images().len() as u32, 1);
+        for (index, image) in self.updates.images().iter().enumerate() {
+            encode_image(&mut bytes, AT_IMAGES + index * IMAGE_LEN, image);
         }
         let (covered, _) = bytes.split_at(AT_CRC);
         let crc = crc32(covered);
-        put(&mut bytes, AT_CRC, &crc.to_le_bytes());
+        number(&mut bytes, AT_CRC, crc, 4);
         bytes
     }
 
@@ -213,11 +241,23 @@ impl HandOff {
             return Err(HandOffError::Corrupt);
         }
         // The checksum is right, so another version is not damage.
-        if u16::from_le_bytes(get(record, AT_VERSION)) != VERSION {
+        let format = u16::from_le_bytes(get(record, AT_VERSION));
+        if format != PLAIN && format != WITH_REPORT {
             return Err(HandOffError::Version);
         }
+        let [count] = get(record, AT_COUNT);
+        let count = usize::from(count);
+        if (format == PLAIN) != (count == 0) || count > MAX_IMAGES {
+            return Err(HandOffError::Corrupt);
+        }
+        let mut images = [ImageReport::default(); MAX_IMAGES];
+        for (index, image) in images.iter_mut().take(count).enumerate() {
+            *image =
+                decode_image(&get(record, AT_IMAGES + index * IMAGE_LEN)).ok_or(HandOffError::Corrupt)?;
+        }
+        let behind = AT_IMAGES + count * IMAGE_LEN;
         let flags = u32::from_le_bytes(get(record, AT_FLAGS));
-        let zeros: u8 = [AT_ZERO_0..AT_FLAGS, AT_ZERO_1..AT_DIGEST, AT_ZERO_2..AT_CRC]
+        let zeros: u8 = [AT_ZERO_0..AT_FLAGS, AT_ZERO_1..AT_DIGEST, AT_COUNT + 1..AT_IMAGES, behind..AT_CRC]
             .into_iter()
             .filter_map(|range| record.get(range))
             .flatten()
@@ -256,8 +296,55 @@ impl HandOff {
             key_id: get(record, AT_KEY_ID),
             demo_key: flags & FLAG_DEMO_KEY != 0,
             debug_closed: flags & FLAG_DEBUG_CLOSED != 0,
+            updates: Report::of(&images, count),
         })
     }
+}
+
+const MODES: [(Option<Mode>, u8); 6] = [
+    (None, 0),
+    (Some(Mode::OverwriteOnly), 1),
+    (Some(Mode::SwapScratch), 2),
+    (Some(Mode::SwapMove), 3),
+    (Some(Mode::SwapOffset), 4),
+    (Some(Mode::RamLoad), 5),
+];
+
+fn encode_image(bytes: &mut [u8; RECORD_LEN], at: usize, image: &ImageReport) {
+    let mode = MODES.iter().find(|(mode, _)| *mode == image.mode).map_or(0, |(_, number)| *number);
+    let flags = u32::from(image.resumed) | u32::from(image.confirmed) << 1;
+    number(bytes, at, u32::from(mode) | (image.action as u32) << 8 | flags << 16, 4);
+    for (index, code) in [image.refused, image.reverted, image.counter].into_iter().enumerate() {
+        number(bytes, at + 4 + 2 * index, code.map_or(0, Code::number).into(), 2);
+    }
+    version_at(bytes, at + 12, image.version);
+}
+
+fn decode_image(bytes: &[u8; IMAGE_LEN]) -> Option<ImageReport> {
+    let [mode, action, flags, 0, a, b, c, d, e, f, 0, 0, major, minor, g, h, i, j, k, l, 0, 0, 0, 0] = *bytes
+    else {
+        return None;
+    };
+    let code = |low, high| match u16::from_le_bytes([low, high]) {
+        0 => None,
+        number => Some(Code::from_number(number)),
+    };
+    (flags & !3 == 0).then_some(())?;
+    Some(ImageReport {
+        mode: MODES.iter().find(|(_, number)| *number == mode)?.0,
+        action: Action::ALL.into_iter().find(|known| *known as u8 == action)?,
+        resumed: flags & 1 != 0,
+        confirmed: flags & 2 != 0,
+        refused: code(a, b),
+        reverted: code(c, d),
+        counter: code(e, f),
+        version: Version {
+            major,
+            minor,
+            revision: u16::from_le_bytes([g, h]),
+            build: u32::from_le_bytes([i, j, k, l]),
+        },
+    })
 }
 
 /// Why there is no record to be read.
@@ -295,10 +382,26 @@ impl fmt::Display for HandOffError {
 impl core::error::Error for HandOffError {}
 
 /// Writes a field; the offsets are constants that the assertions above keep inside the record.
+#[inline(never)]
 fn put(bytes: &mut [u8; RECORD_LEN], offset: usize, field: &[u8]) {
     for (to, from) in bytes.iter_mut().skip(offset).zip(field) {
         *to = *from;
     }
+}
+
+/// Writes the low `len` bytes of a number.
+#[inline(never)]
+fn number(bytes: &mut [u8; RECORD_LEN], offset: usize, value: u32, len: usize) {
+    for (to, from) in bytes.iter_mut().skip(offset).take(len).zip(value.to_le_bytes()) {
+        *to = from;
+    }
+}
+
+/// Writes a version: the order of an image's header.
+fn version_at(bytes: &mut [u8; RECORD_LEN], offset: usize, version: Version) {
+    let Version { major, minor, revision, build } = version;
+    number(bytes, offset, u32::from(major) | u32::from(minor) << 8 | u32::from(revision) << 16, 4);
+    number(bytes, offset + 4, build, 4);
 }
 
 /// Reads a field.

@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | 0 | 4 | magic `IRKS` |
 //! | 4 | 2 | version, 1 |
-//! | 6 | 2 | number of keys, 1 to 8 |
+//! | 6 | 2 | number of entries: 1 to 8 public keys, and the device key |
 //! | 8 | 4 | size of an entry, 128 |
 //! | 12 | 4 | zero |
 //! | 16 | 128 each | entries |
@@ -15,6 +15,10 @@
 //! An entry: u32 flags (bit 0 demo), u16 algorithm (1 = ECDSA P-256), u16 key length (65), the SEC1 point padded to 72,
 //! SHA-256 of its SubjectPublicKeyInfo (32), 16 zeros. The hash is what an image names; it is stored so that other
 //! tools can list keys, and checked so that it cannot lie.
+//!
+//! At most one entry has the algorithm 0x0101, behind the others: the device's own ECIES-P256 private key, a scalar of 32
+//! bytes, which opens the content keys of encrypted images. It is in no listing of [`KeyStore::keys`], and its hash field is
+//! zero: a hash of a secret would be something to compare guesses with.
 
 use core::fmt;
 
@@ -34,8 +38,14 @@ const HEADER_LEN: usize = 16;
 const ENTRY_LEN: usize = 128;
 const DIGEST_LEN: usize = 32;
 const P256: u16 = 1;
+/// Private keys have bit 8 set.
+const ECIES_P256_PRIVATE: u16 = 0x0101;
 const DEMO: u32 = 1;
 const KEY_LEN: usize = 65;
+/// Length of a device key.
+pub const DEVICE_KEY_LEN: usize = 32;
+/// Public keys and the device key.
+const MAX_ENTRIES: usize = MAX_KEYS + 1;
 
 const AT_COUNT: usize = 6;
 const AT_ENTRY_SIZE: usize = 8;
@@ -47,7 +57,7 @@ const AT_RESERVED: usize = 112;
 
 const _: () = {
     assert!(PAGE_LEN == stm32h735::KEY_STORE.size().bytes() as usize);
-    assert!(HEADER_LEN + MAX_KEYS * ENTRY_LEN + DIGEST_LEN <= PAGE_LEN);
+    assert!(HEADER_LEN + MAX_ENTRIES * ENTRY_LEN + DIGEST_LEN <= PAGE_LEN);
     assert!(AT_KEY + KEY_LEN <= AT_HASH && AT_HASH + 32 == AT_RESERVED && AT_RESERVED + 16 == ENTRY_LEN);
 };
 
@@ -60,6 +70,32 @@ pub struct StoredKey {
     pub demo: bool,
 }
 
+/// The device's ECIES-P256 private key. Its `Debug` shows nothing of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct DeviceKey {
+    scalar: [u8; DEVICE_KEY_LEN],
+    /// It is not secret: real chips refuse it.
+    demo: bool,
+}
+
+impl DeviceKey {
+    /// From the scalar, big-endian. Whether it is one of the curve is found when it is used.
+    pub const fn new(scalar: [u8; DEVICE_KEY_LEN], demo: bool) -> Self {
+        Self { scalar, demo }
+    }
+
+    /// The scalar, big-endian.
+    pub const fn scalar(&self) -> &[u8; DEVICE_KEY_LEN] {
+        &self.scalar
+    }
+}
+
+impl fmt::Debug for DeviceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeviceKey").field("demo", &self.demo).finish_non_exhaustive()
+    }
+}
+
 /// The keys of an intact store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyStore {
@@ -67,6 +103,13 @@ pub struct KeyStore {
     keys: [PublicKey; MAX_KEYS],
     demo: [bool; MAX_KEYS],
     count: usize,
+    device: Option<DeviceKey>,
+}
+
+/// What one entry holds.
+enum Entry {
+    Public(StoredKey),
+    Device(DeviceKey),
 }
 
 impl KeyStore {
@@ -86,22 +129,34 @@ impl KeyStore {
         let count = usize::from(u16::from_le_bytes(get(&header, AT_COUNT)));
         let [.., z0, z1, z2, z3] = header;
         let entry_len = u32::from_le_bytes(get(&header, AT_ENTRY_SIZE));
-        if count > MAX_KEYS || entry_len != ENTRY_LEN as u32 || [z0, z1, z2, z3] != [0; 4] {
+        if count > MAX_ENTRIES || entry_len != ENTRY_LEN as u32 || [z0, z1, z2, z3] != [0; 4] {
             return Err(KeyStoreError::Corrupt);
         }
         let mut sha = crypto.sha256();
         sha.update(&header);
         let mut store: Option<Self> = None;
+        let mut device = None;
         let mut position = HEADER_LEN as u32;
         for index in 0..count {
             let mut entry = [0; ENTRY_LEN];
             page.read_at(position, &mut entry)?;
             sha.update(&entry);
             position = position.saturating_add(ENTRY_LEN as u32);
-            let stored = parse_entry(&entry, crypto)?;
+            let stored = match parse_entry(&entry, crypto)? {
+                Entry::Public(stored) if device.is_none() && index < MAX_KEYS => stored,
+                Entry::Device(key) if device.is_none() => {
+                    device = Some(key);
+                    continue;
+                }
+                Entry::Public(_) | Entry::Device(_) => return Err(KeyStoreError::Corrupt),
+            };
             let key = PublicKey::P256(stored.key);
-            let store =
-                store.get_or_insert(Self { keys: [key; MAX_KEYS], demo: [stored.demo; MAX_KEYS], count: 0 });
+            let store = store.get_or_insert(Self {
+                keys: [key; MAX_KEYS],
+                demo: [stored.demo; MAX_KEYS],
+                count: 0,
+                device: None,
+            });
             // A key that appears twice, once as demo and once not, would have two meanings.
             if store.keys().contains(&key) {
                 return Err(KeyStoreError::Corrupt);
@@ -117,7 +172,12 @@ impl KeyStore {
         if !Verdict::of_equal(&sha.finish(), &stated).is_accepted() {
             return Err(KeyStoreError::Corrupt);
         }
-        store.ok_or(KeyStoreError::Empty)
+        store.map(|store| Self { device, ..store }).ok_or(KeyStoreError::Empty)
+    }
+
+    /// The device's own private key, if it has one.
+    pub fn device_key(&self) -> Option<&DeviceKey> {
+        self.device.as_ref()
     }
 
     /// The keys, in the order in which they were stored.
@@ -132,12 +192,21 @@ impl KeyStore {
 
     /// Whether any key is a demo key.
     pub fn has_demo(&self) -> bool {
-        self.demo.iter().take(self.count).any(|demo| *demo)
+        self.demo.iter().take(self.count).any(|demo| *demo) || self.device.is_some_and(|key| key.demo)
     }
 }
 
 /// The page for these keys, erased bytes behind the store.
 pub fn build(keys: &[StoredKey], crypto: &mut impl Crypto) -> Result<[u8; PAGE_LEN], BuildError> {
+    build_with_device_key(keys, None, crypto)
+}
+
+/// The same with the device's own private key, if it has one.
+pub fn build_with_device_key(
+    keys: &[StoredKey],
+    device: Option<&DeviceKey>,
+    crypto: &mut impl Crypto,
+) -> Result<[u8; PAGE_LEN], BuildError> {
     if keys.is_empty() {
         return Err(BuildError::NoKeys);
     }
@@ -152,7 +221,8 @@ pub fn build(keys: &[StoredKey], crypto: &mut impl Crypto) -> Result<[u8; PAGE_L
     let mut header = [0; HEADER_LEN];
     put(&mut header, 0, &MAGIC);
     put(&mut header, 4, &VERSION.to_le_bytes());
-    put(&mut header, AT_COUNT, &(keys.len() as u16).to_le_bytes());
+    let count = keys.len().saturating_add(usize::from(device.is_some()));
+    put(&mut header, AT_COUNT, &(count as u16).to_le_bytes());
     put(&mut header, AT_ENTRY_SIZE, &(ENTRY_LEN as u32).to_le_bytes());
     let mut sha = crypto.sha256();
     sha.update(&header);
@@ -169,18 +239,38 @@ pub fn build(keys: &[StoredKey], crypto: &mut impl Crypto) -> Result<[u8; PAGE_L
         put(&mut page, position, &entry);
         position = position.saturating_add(ENTRY_LEN);
     }
+    if let Some(DeviceKey { scalar, demo }) = device {
+        let mut entry = [0; ENTRY_LEN];
+        put(&mut entry, 0, &(if *demo { DEMO } else { 0 }).to_le_bytes());
+        put(&mut entry, AT_ALGORITHM, &ECIES_P256_PRIVATE.to_le_bytes());
+        put(&mut entry, AT_KEY_LEN, &(DEVICE_KEY_LEN as u16).to_le_bytes());
+        put(&mut entry, AT_KEY, scalar);
+        sha.update(&entry);
+        put(&mut page, position, &entry);
+        position = position.saturating_add(ENTRY_LEN);
+    }
     put(&mut page, position, &sha.finish());
     Ok(page)
 }
 
-fn parse_entry(entry: &[u8; ENTRY_LEN], crypto: &mut impl Crypto) -> Result<StoredKey, KeyStoreError> {
+fn parse_entry(entry: &[u8; ENTRY_LEN], crypto: &mut impl Crypto) -> Result<Entry, KeyStoreError> {
     let flags = u32::from_le_bytes(get(entry, 0));
     let algorithm = u16::from_le_bytes(get(entry, AT_ALGORITHM));
     let key_len = usize::from(u16::from_le_bytes(get(entry, AT_KEY_LEN)));
-    let padding = [AT_KEY + KEY_LEN..AT_HASH, AT_RESERVED..ENTRY_LEN];
+    let demo = flags & DEMO != 0;
+    // What follows the key, up to the hash of a public key or to the end.
+    let (used, hash_end) = match algorithm {
+        P256 if key_len == KEY_LEN => (KEY_LEN, AT_HASH),
+        ECIES_P256_PRIVATE if key_len == DEVICE_KEY_LEN => (DEVICE_KEY_LEN, ENTRY_LEN),
+        _ => return Err(KeyStoreError::Corrupt),
+    };
+    let padding = [AT_KEY + used..hash_end, AT_RESERVED..ENTRY_LEN];
     let zeros = padding.into_iter().filter_map(|range| entry.get(range)).flatten().all(|byte| *byte == 0);
-    if flags & !DEMO != 0 || algorithm != P256 || key_len != KEY_LEN || !zeros {
+    if flags & !DEMO != 0 || !zeros {
         return Err(KeyStoreError::Corrupt);
+    }
+    if algorithm == ECIES_P256_PRIVATE {
+        return Ok(Entry::Device(DeviceKey { scalar: get(entry, AT_KEY), demo }));
     }
     let sec1: [u8; KEY_LEN] = get(entry, AT_KEY);
     let key = P256PublicKey::from_sec1(&sec1).map_err(|_| KeyStoreError::Corrupt)?;
@@ -188,34 +278,29 @@ fn parse_entry(entry: &[u8; ENTRY_LEN], crypto: &mut impl Crypto) -> Result<Stor
     if key.key_hash(crypto) != stated {
         return Err(KeyStoreError::Corrupt);
     }
-    Ok(StoredKey { key, demo: flags & DEMO != 0 })
+    Ok(Entry::Public(StoredKey { key, demo }))
 }
 
-/// Why there are no keys.
+/// Why there are no keys. Each is the number of its code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
 pub enum KeyStoreError {
     /// The page is erased.
-    Missing,
+    Missing = codes::KEY_STORE_MISSING.number(),
     /// Sizes, hashes or keys are wrong.
-    Corrupt,
+    Corrupt = codes::KEY_STORE_CORRUPT.number(),
     /// Another version of the format.
-    Version,
+    Version = codes::KEY_STORE_VERSION.number(),
     /// The flash cannot be read.
-    Unreadable,
+    Unreadable = codes::KEY_STORE_UNREADABLE.number(),
     /// Intact, and without a key.
-    Empty,
+    Empty = codes::KEY_STORE_EMPTY.number(),
 }
 
 impl KeyStoreError {
     /// The code of this refusal.
     pub const fn code(self) -> Code {
-        match self {
-            Self::Missing => codes::KEY_STORE_MISSING,
-            Self::Corrupt => codes::KEY_STORE_CORRUPT,
-            Self::Version => codes::KEY_STORE_VERSION,
-            Self::Unreadable => codes::KEY_STORE_UNREADABLE,
-            Self::Empty => codes::KEY_STORE_EMPTY,
-        }
+        Code::from_number(self as u16)
     }
 }
 

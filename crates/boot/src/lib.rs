@@ -12,7 +12,12 @@ mod crc;
 mod decide;
 mod handoff;
 pub mod keystore;
+pub mod stm32h735;
+pub mod update;
 
-pub use decide::{BootPolicy, DeviceKind, Launch, Refusal, decide};
+#[cfg(feature = "ram-load")]
+pub use decide::boot_from_ram;
+pub use decide::{BootPolicy, DeviceKind, Launch, Refusal, boot, decide};
 pub use handoff::{HandOff, HandOffError, RECORD_LEN, Stage, Status};
 pub use keystore::KeyStore;
+pub use update::{CounterError, Counters, Flash, FlashError, Mode, NoCounters, Sector};

@@ -3,7 +3,7 @@
 use ironroot_boot::keystore::{self, StoredKey};
 use ironroot_boot::{BootPolicy, DeviceKind, HandOff, Launch, Refusal, Stage, Status, decide};
 use ironroot_codes::{Code, boot as codes, image as image_codes};
-use ironroot_crypto::{Crypto, P256PublicKey, Sha256Digest, Signer, SigningKey, Software, Verdict};
+use ironroot_crypto::{Crypto, P256PublicKey, Sha256Digest, SigningKey, Software, Verdict};
 use ironroot_image::build::Builder;
 use ironroot_image::{ReadAt, ReadError, Version};
 use ironroot_layout::Address;

@@ -1,9 +1,10 @@
 //! Hand-off record and key store as bytes: fixed offsets, damage found, nothing panics.
 
 use ironroot_boot::keystore::{self, BuildError, KeyStoreError, MAX_KEYS, StoredKey};
+use ironroot_boot::update::Report;
 use ironroot_boot::{HandOff, HandOffError, KeyStore, RECORD_LEN, Stage, Status};
 use ironroot_codes::{Code, boot as codes};
-use ironroot_crypto::{P256PublicKey, Signer, SigningKey, Software};
+use ironroot_crypto::{P256PublicKey, SigningKey, Software};
 use ironroot_image::{PublicKey, Version};
 use ironroot_layout::Address;
 use proptest::prelude::*;
@@ -20,6 +21,7 @@ fn booted() -> HandOff {
         key_id: *b"keyident",
         demo_key: true,
         debug_closed: true,
+        updates: Report::NONE,
     }
 }
 
@@ -83,13 +85,14 @@ fn crc32(data: &[u8]) -> u32 {
 
 #[test]
 fn a_record_of_another_meaning_is_not_taken() {
-    let cases: [(usize, &[u8], HandOffError); 9] = [
-        (8, &[2], HandOffError::Version),
+    let cases: [(usize, &[u8], HandOffError); 10] = [
+        (8, &[3], HandOffError::Version),
+        (8, &[2], HandOffError::Corrupt), // with a report, and without
         (10, &[0], HandOffError::Version),
         (11, &[2], HandOffError::Corrupt),
         (12, &[0, 0, 0, 0], HandOffError::Corrupt),
         (16, &[1], HandOffError::Corrupt), // booted, and with a code
-        (18, &[7], HandOffError::Corrupt),
+        (18, &[8], HandOffError::Corrupt),
         (20, &[0x10], HandOffError::Corrupt),
         (19, &[1], HandOffError::Corrupt),
         (200, &[1], HandOffError::Corrupt),
