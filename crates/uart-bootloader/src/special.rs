@@ -8,9 +8,18 @@
 //! | 0x0101 | none | 4: service << 16, code | how the last service that reset the chip ended; 0: none since power-on |
 //! | 0x0110 | 12 an area: size, start, removed by bank erase | none | resetAndInitializeSecureAreas |
 //! | 0x0111 | none | none | resetAndRemovePcropArea |
-//! | 0x0200..=0x02FF | | | kept for firmware install (SFI) through the extended command |
+//! | 0x0201 | 2: offset | up to 128 | the device certificate, 136 bytes, from that offset |
+//! | 0x0202 | none | none | resetAndInstall: the installer answers after the reset |
+//! | 0x0203 | none; then 136 | none | to the installer: a licence |
+//! | 0x0204 | 4: offset; then up to 1024 | 4: offset wanted next | to the installer: bytes of the package |
+//! | 0x0205 | none | 12: phase and code (u16), area, offset | how the installation is |
+//! | 0x0206 | none | none | ends: an incomplete installation is erased; the chip resets |
 //!
-//! After the answer comes a status of 4 bytes: [`OK`], or [`UNKNOWN`], or what the service returned. The two services that
+//! The installer, which begins after the reset that 0x0202 makes, synchronises as the bootloader does and serves Get, Get
+//! version, Get ID and these sub-commands, nothing else. Sub-commands with a second packet go through the extended command.
+//! Their status is [`OK`], [`UNKNOWN`], or the number of an IR-42xx code.
+//!
+//! After the answer comes a status of 4 bytes: [`OK`], or [`UNKNOWN`], or what the service returned. The services that
 //! reset the chip answer before they do it: with `OK` the chip resets next; then synchronise again and ask 0x0101.
 //! A device that does not offer services now (Standard mode, level 1, secure area left) refuses the command itself.
 
@@ -22,6 +31,19 @@ pub const GET_STATUS: u16 = 0x0101;
 pub const INITIALIZE_SECURE_AREAS: u16 = 0x0110;
 /// resetAndRemovePcropArea.
 pub const REMOVE_PCROP_AREA: u16 = 0x0111;
+
+/// The device certificate.
+pub const GET_CERTIFICATE: u16 = 0x0201;
+/// resetAndInstall.
+pub const BEGIN_INSTALL: u16 = 0x0202;
+/// A licence.
+pub const LICENCE: u16 = 0x0203;
+/// Bytes of the package.
+pub const PACKAGE: u16 = 0x0204;
+/// How the installation is.
+pub const INSTALL_STATUS: u16 = 0x0205;
+/// Ends the installer.
+pub const END_INSTALL: u16 = 0x0206;
 
 /// Status: done, or begun and the chip resets next.
 pub const OK: u32 = 0xEE00_0092;
