@@ -3,7 +3,8 @@
 //! Little-endian. Header: magic (8), version (4), length of the body (4), CRC-32 of the body (4). Body: part (4), unique
 //! id (12), BOOT0 (1), zero (1), product id that the bootloader reports (2; 0: the part's own), option bytes (6 x 4),
 //! bitmap of programmed flash words, damaged words (count, then index and kind each), flash blocks that are not erased (count, then index and 4096 bytes each). Since version 2: the same
-//! list of blocks for the external flash at OCTOSPI1, then for the one at OCTOSPI2.
+//! list of blocks for the external flash at OCTOSPI1, then for the one at OCTOSPI2. Since version 3: 1 and the identity of the
+//! device (private key, 32 bytes; certificate, 136 bytes), or 0 for a device that has none.
 
 use std::fmt;
 use std::io::{Read, Write};
@@ -18,9 +19,11 @@ use crate::flash::options::OptionBytes;
 use crate::peripherals::simple::IDCODE;
 
 const MAGIC: [u8; 8] = *b"IRONBRD\0";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// The first version, without external flash, is still read.
 const VERSION_INTERNAL_ONLY: u32 = 1;
+/// The second, without identity, too.
+const VERSION_NO_IDENTITY: u32 = 2;
 const HEADER: usize = 20;
 const BLOCK: usize = 4096;
 /// More than any board file has: a device file in its place must not fill the memory.
@@ -29,6 +32,21 @@ const MAX_FILE: u64 = 256 * 1024 * 1024;
 const PART: u32 = IDCODE & 0xFFF;
 const FLASH_SIZE: usize = FLASH.size().bytes() as usize;
 const BITMAP: usize = WORDS as usize / 8;
+
+/// The key pair that a chip is born with.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The private number, big-endian.
+    pub key: [u8; 32],
+    /// The certificate of its maker.
+    pub certificate: [u8; 136],
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Identity(..)")
+    }
+}
 
 /// What is on the board.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +58,7 @@ pub struct Board {
     boot0: bool,
     bootloader_pid: Option<u16>,
     external: [ExternalFlash; 2],
+    identity: Option<Identity>,
 }
 
 /// A board that cannot be made, read or written.
@@ -146,6 +165,7 @@ impl Board {
             boot0: false,
             bootloader_pid: None,
             external: Default::default(),
+            identity: None,
         })
     }
 
@@ -163,6 +183,7 @@ impl Board {
             boot0: false,
             bootloader_pid: None,
             external: Default::default(),
+            identity: None,
         }
     }
 
@@ -173,12 +194,36 @@ impl Board {
         ecc: Ecc,
         boot0: bool,
     ) -> Self {
-        Board { uid, options, flash, ecc, boot0, bootloader_pid: None, external: Default::default() }
+        Board {
+            uid,
+            options,
+            flash,
+            ecc,
+            boot0,
+            bootloader_pid: None,
+            external: Default::default(),
+            identity: None,
+        }
     }
 
     pub(crate) fn with_external(mut self, external: [ExternalFlash; 2]) -> Self {
         self.external = external;
         self
+    }
+
+    pub(crate) fn with_identity(mut self, identity: Option<Identity>) -> Self {
+        self.identity = identity;
+        self
+    }
+
+    /// The key pair of the chip: in system flash, the private half where only the root security services read.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
+    }
+
+    /// Gives the chip a key pair, as its maker does.
+    pub fn set_identity(&mut self, identity: Identity) {
+        self.identity = Some(identity);
     }
 
     pub(crate) fn with_bootloader_pid(mut self, pid: u16) -> Self {
@@ -249,6 +294,22 @@ impl Board {
         true
     }
 
+    /// Erases a part of user flash past the controller: its words can be programmed again. False if it is not whole words of
+    /// user flash.
+    pub fn erase(&mut self, region: ironroot_layout::Region) -> bool {
+        let word = FLASH_SIZE / WORDS as usize;
+        let start = region.start().value().wrapping_sub(FLASH.start().value()) as usize;
+        let end = start.saturating_add(region.size().bytes() as usize);
+        if !FLASH.contains_region(region) || !start.is_multiple_of(word) || !end.is_multiple_of(word) {
+            return false;
+        }
+        if let Some(target) = self.flash.get_mut(start..end) {
+            target.fill(ERASED);
+        }
+        self.ecc.erase((start / word) as u32..(end / word) as u32);
+        true
+    }
+
     /// The external flash at OCTOSPI1 (0x9000_0000) and at OCTOSPI2 (0x7000_0000), 16 MB each.
     pub fn external(&self) -> &[ExternalFlash; 2] {
         &self.external
@@ -301,6 +362,12 @@ impl Board {
             }
         }
 
+        put(&mut body, u32::from(self.identity.is_some()));
+        if let Some(identity) = &self.identity {
+            body.extend_from_slice(&identity.key);
+            body.extend_from_slice(&identity.certificate);
+        }
+
         let mut file = MAGIC.to_vec();
         put(&mut file, VERSION);
         put(&mut file, body.len() as u32);
@@ -323,7 +390,7 @@ impl Board {
         let short = BoardError::Truncated { expected: HEADER, found: file.len() };
         let mut header = Reader(rest);
         let Some(version) = header.u32() else { return Err(short) };
-        if version != VERSION && version != VERSION_INTERNAL_ONLY {
+        if !(VERSION_INTERNAL_ONLY..=VERSION).contains(&version) {
             return Err(BoardError::Version(version));
         }
         let (Some(length), Some(checksum)) = (header.u32(), header.u32()) else { return Err(short) };
@@ -392,6 +459,16 @@ impl Board {
                     return Err(BoardError::Corrupt("a block outside the external flash"));
                 }
             }
+        }
+        if version > VERSION_NO_IDENTITY {
+            board.identity = match body.u32().ok_or(SHORT)? {
+                0 => None,
+                1 => Some(Identity {
+                    key: *body.array().ok_or(SHORT)?,
+                    certificate: *body.array().ok_or(SHORT)?,
+                }),
+                _ => return Err(BoardError::Corrupt("the identity is neither there nor not")),
+            };
         }
         if body.0.is_empty() { Ok(board) } else { Err(BoardError::Corrupt("bytes behind the end")) }
     }

@@ -173,6 +173,10 @@ impl Bus for Stm32h735 {
     fn write(&mut self, address: u32, value: u32, access: Access) -> Result<(), BusFault> {
         self.sync(access.now);
         self.run_due();
+        if self.is_off() {
+            // The rest of the instruction in which the power went.
+            return Ok(());
+        }
         if let Some((storage, offset)) = self.regions.locate(address) {
             return self.write_memory(storage, offset, address, value, &access);
         }
@@ -207,6 +211,10 @@ impl Bus for Stm32h735 {
     }
 
     fn take_request(&mut self) -> Option<Request> {
+        if self.is_off() {
+            // Every attempt to run on ends here.
+            return self.request;
+        }
         self.request.take()
     }
 

@@ -3,16 +3,18 @@
 use std::hash::{Hash, Hasher};
 
 use ironroot_cpu::bus::{Access, IrqLines, Kind, Master, Request};
+use ironroot_cpu::machine::Machine;
 use ironroot_cpu::memory::Memory;
-use ironroot_layout::stm32h735::rss::BOOTLOADER_PID;
+use ironroot_layout::stm32h735::rss::{BOOTLOADER_PID, CERTIFICATE, IDENTITY, identity};
 use ironroot_layout::stm32h735::{ERASED, FLASH, FLASH_SIZE_WORD, UNIQUE_ID};
 
-use crate::board::Board;
-use crate::external::ExternalFlash;
+use crate::board::{Board, Identity};
+use crate::external::{ExternalFlash, WINDOWS};
 use crate::flash::change::Requester;
 use crate::flash::options::OptionBytes;
 use crate::flash::{Caller, Flash};
 use crate::map::{self, Regions, Storage};
+use crate::nor::SerialNor;
 use crate::peripherals::clocks::Clocks;
 use crate::peripherals::exti::Exti;
 use crate::peripherals::gpio::Gpio;
@@ -28,6 +30,7 @@ use crate::peripherals::usart::{self, Timing, Usart};
 use crate::rom::RomImage;
 use crate::rules::Verdict;
 use crate::security::{Latches, Mode, Security};
+use crate::supply::{FlashOperation, POWER_CUT, PowerCut, Supply};
 use crate::warnings::{Warning, Warnings};
 
 /// GPIO ports of the part: A to H, J, K.
@@ -65,6 +68,8 @@ pub struct Stm32h735 {
     pub(crate) octospi: [Octospi; 2],
     pub(crate) otfdec: [Otfdec; 2],
     pub(crate) external: [ExternalFlash; 2],
+    pub(crate) nor: [SerialNor; 2],
+    pub(crate) supply: Supply,
     pub(crate) clocks: Clocks,
     time: TimeBase,
     pub(crate) now: u64,
@@ -77,6 +82,7 @@ pub struct Stm32h735 {
     pub(crate) warnings: Warnings,
     uid: [u8; 12],
     bootloader_pid: u16,
+    identity: Option<Identity>,
     boot0: bool,
     vtor_base: u32,
 }
@@ -98,6 +104,13 @@ impl Stm32h735 {
 
         let pid = board.bootloader_pid();
         memory.write_bytes(in_system(BOOTLOADER_PID.start().value()), &pid.to_le_bytes());
+        if let Some(device) = board.identity() {
+            let page = in_system(IDENTITY.start().value());
+            memory.write_bytes(page, &identity::MAGIC.to_le_bytes());
+            memory.write_bytes(page + 4, &identity::VERSION.to_le_bytes());
+            memory.write_bytes(page + identity::AT_KEY, &device.key);
+            memory.write_bytes(in_system(CERTIFICATE.start().value()), &device.certificate);
+        }
 
         let options = *board.options();
         let flash = Flash::new(options, board.ecc().clone());
@@ -120,6 +133,8 @@ impl Stm32h735 {
             octospi: Default::default(),
             otfdec: Default::default(),
             external: board.external().clone(),
+            nor: Default::default(),
+            supply: Supply::default(),
             clocks,
             time: TimeBase { cycles: 0, nanoseconds: 0 },
             now: 0,
@@ -132,6 +147,7 @@ impl Stm32h735 {
             warnings: Warnings::default(),
             uid: *board.uid(),
             bootloader_pid: pid,
+            identity: board.identity().cloned(),
             boot0: board.boot0(),
             vtor_base: 0,
         };
@@ -142,16 +158,21 @@ impl Stm32h735 {
     /// What survives power-off, to be saved. An operation that is under way is interrupted in the copy.
     pub fn to_board(&self) -> Board {
         let mut off = self.clone();
+        off.cut_external();
         off.flash.reset(&mut off.memory, map::USER_FLASH_OFFSET, off.now);
         let flash = off.memory.slice(map::USER_FLASH_OFFSET, FLASH.size().bytes() as usize).to_vec();
         Board::from_parts(self.uid, *off.flash.options(), flash, off.flash.ecc().clone(), self.boot0)
             .with_external(self.external.clone())
             .with_bootloader_pid(self.bootloader_pid)
+            .with_identity(self.identity.clone())
     }
 
     /// Power goes and comes back. RAM is lost (it is zero then; on silicon it is anything), the flash stays. Virtual time
-    /// goes on.
+    /// goes on. What the flashes were doing is interrupted, unless a [`PowerCut`] came before. The core's part is
+    /// [`power_cycle`].
     pub fn power_on(&mut self) {
+        self.supply.power_on();
+        self.cut_external();
         self.reset(ResetCause::PowerOn);
         let volatile = map::VOLATILE;
         self.memory.fill(volatile.start, volatile.len(), 0);
@@ -291,10 +312,44 @@ impl Stm32h735 {
         self.time.nanoseconds.saturating_add(u64::try_from(since).unwrap_or(u64::MAX))
     }
 
+    /// Cuts the power at a flash operation to come, or (`None`) takes a cut back that has not come yet. The run then ends
+    /// with [`Stop::Chip`](ironroot_cpu::machine::Stop::Chip) and [`POWER_CUT`](crate::supply::POWER_CUT).
+    pub fn cut_power_at(&mut self, cut: Option<PowerCut>) {
+        self.supply.arm(cut);
+    }
+
+    /// Whether the power is cut. Nothing changes any more until [`power_cycle`].
+    pub fn is_off(&self) -> bool {
+        self.supply.is_off()
+    }
+
+    /// How many operations of internal and external flash have ended since this chip was made, in all its power cycles.
+    pub fn flash_operations(&self) -> u64 {
+        self.supply.operations()
+    }
+
+    /// Keeps a list of the operations from here on, or ends that.
+    pub fn record_flash_operations(&mut self, on: bool) {
+        self.supply.record(on);
+    }
+
+    /// The operations since the last call, while they are recorded.
+    pub fn take_flash_operations(&mut self) -> Vec<FlashOperation> {
+        self.supply.take_log()
+    }
+
+    /// Power goes for the external flashes.
+    fn cut_external(&mut self) {
+        let now = self.now;
+        for (nor, flash) in self.nor.iter_mut().zip(&mut self.external) {
+            nor.power_on(flash, now);
+        }
+    }
+
     /// Lets all flash operations end: for hosts that work through the debug port while the core stands. Returns the
     /// virtual time at which the last one ended.
     pub fn finish_flash_operations(&mut self) -> u64 {
-        while self.flash.next_event() != u64::MAX {
+        while self.flash.next_event() != u64::MAX && !self.is_off() {
             let end = self.flash.next_event().max(self.now);
             self.stall = self.stall.saturating_add(end - self.now);
             self.sync(end);
@@ -339,7 +394,10 @@ impl Stm32h735 {
     }
 
     fn run_flash(&mut self, now: u64) {
-        let effects = self.flash.advance(&mut self.memory, map::USER_FLASH_OFFSET, now);
+        if self.is_off() {
+            return;
+        }
+        let effects = self.flash.advance(&mut self.memory, map::USER_FLASH_OFFSET, now, &mut self.supply);
         if effects.erase_backup {
             let place = ironroot_layout::stm32h735::BACKUP_SRAM;
             if let Some((Storage::BackupSram, offset)) = self.regions.locate(place.start().value()) {
@@ -350,6 +408,17 @@ impl Stm32h735 {
         }
     }
 
+    fn run_external(&mut self, now: u64) {
+        let units = self.nor.iter_mut().zip(&mut self.external).zip(&mut self.octospi);
+        for (((nor, flash), octospi), window) in units.zip(&WINDOWS) {
+            if self.supply.is_off() {
+                return;
+            }
+            nor.advance(flash, window.region.start().value(), now, &mut self.supply);
+            octospi.poll(nor);
+        }
+    }
+
     /// Does what is due at the current time.
     pub(crate) fn run_due(&mut self) {
         if self.event > self.now {
@@ -357,6 +426,7 @@ impl Stm32h735 {
         }
         let now = self.now;
         self.run_flash(now);
+        self.run_external(now);
         for index in 0..self.usart.len() {
             let timing = self.timing(index);
             self.usart[index].advance(now, timing);
@@ -367,6 +437,13 @@ impl Stm32h735 {
     /// Brings interrupt lines, next event and epoch up to date after a change of state.
     pub(crate) fn settle(&mut self) {
         self.event = self.flash.next_event();
+        for nor in &self.nor {
+            self.event = self.event.min(nor.next_event());
+        }
+        if self.is_off() {
+            self.event = u64::MAX;
+            self.request = Some(Request::Stop(POWER_CUT));
+        }
         let mut lines = [0; 8];
         let mut set = |line: u8, raised: bool| {
             if let Some(word) = lines.get_mut(usize::from(line / 32)) {
@@ -415,12 +492,21 @@ impl Stm32h735 {
         self.octospi.hash(hasher);
         self.otfdec.hash(hasher);
         self.external.hash(hasher);
+        self.nor.hash(hasher);
+        self.supply.hash(hasher);
         self.time.hash(hasher);
         self.stall.hash(hasher);
         self.irq.hash(hasher);
         self.uid.hash(hasher);
         self.boot0.hash(hasher);
     }
+}
+
+/// Power goes and comes back, for the chip and its core: RAM, registers and debug logic are as after power-on, the flashes
+/// keep what they hold. Virtual time goes on.
+pub fn power_cycle(machine: &mut Machine<Stm32h735>) {
+    machine.core.bus.power_on();
+    machine.power_on_core();
 }
 
 impl std::fmt::Debug for Stm32h735 {

@@ -12,6 +12,7 @@ use ironroot_layout::{Address, Region};
 
 use crate::chip::Stm32h735;
 use crate::map::block_at;
+use crate::nor::{self, SerialNor};
 use crate::warnings::Reason;
 
 /// Bytes of each external flash.
@@ -45,7 +46,7 @@ pub(crate) fn locate(address: u32) -> Option<(usize, u32)> {
 /// A flash memory chip. Erased blocks take no room; copies share their blocks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ExternalFlash {
-    blocks: Arc<BTreeMap<u32, Vec<u8>>>,
+    blocks: Arc<BTreeMap<u32, Arc<Vec<u8>>>>,
 }
 
 impl ExternalFlash {
@@ -62,16 +63,40 @@ impl ExternalFlash {
         if end.is_none_or(|end| end > SIZE as usize) {
             return false;
         }
-        let blocks = Arc::make_mut(&mut self.blocks);
-        for (place, &byte) in (offset as usize..).zip(bytes) {
-            let block = blocks.entry((place / BLOCK) as u32).or_insert_with(|| vec![ERASED; BLOCK]);
-            if let Some(target) = block.get_mut(place % BLOCK) {
-                *target = byte;
+        let mut left = bytes.iter();
+        self.change(offset, bytes.len() as u32, |old| left.next().copied().unwrap_or(old));
+        true
+    }
+
+    /// Programs bytes, each at its offset: bits can be cleared, not set. What lies beyond the end is ignored.
+    pub(crate) fn program(&mut self, bytes: impl IntoIterator<Item = (u32, u8)>) {
+        for (offset, byte) in bytes {
+            self.change(offset, 1, |old| old & byte);
+        }
+    }
+
+    /// Erases a range.
+    pub(crate) fn erase(&mut self, offset: u32, size: u32) {
+        self.change(offset, size, |_| ERASED);
+    }
+
+    /// Replaces each byte of a range by what `new` makes of it. What lies beyond the end is ignored.
+    pub(crate) fn change(&mut self, offset: u32, size: u32, mut new: impl FnMut(u8) -> u8) {
+        let (mut at, end) = (offset as usize, (offset.saturating_add(size) as usize).min(SIZE as usize));
+        while at < end {
+            let index = (at / BLOCK) as u32;
+            let piece = at % BLOCK..BLOCK.min(at % BLOCK + (end - at));
+            at += piece.len();
+            let blocks = Arc::make_mut(&mut self.blocks);
+            let block = blocks.entry(index).or_insert_with(|| Arc::new(vec![ERASED; BLOCK]));
+            if let Some(piece) = Arc::make_mut(block).get_mut(piece) {
+                piece.iter_mut().for_each(|byte| *byte = new(*byte));
+            }
+            // One content, one form: boards are compared.
+            if block.iter().all(|&byte| byte == ERASED) {
+                blocks.remove(&index);
             }
         }
-        // One content, one form: boards are compared.
-        blocks.retain(|_, block| block.iter().any(|&byte| byte != ERASED));
-        true
     }
 
     /// Blocks that are not erased: number and [`BLOCK`] bytes.
@@ -91,7 +116,7 @@ impl Stm32h735 {
         let window = WINDOWS.get(number).ok_or(BusFault)?;
         let clocked = block_at(window.octospi).is_some_and(|block| self.is_alive(block));
         let octospi = self.octospi.get_mut(number).ok_or(BusFault)?;
-        if clocked && octospi.is_mapped(offset) {
+        if clocked && octospi.take_mapped(offset) {
             return Ok(());
         }
         octospi.transfer_error();
@@ -110,9 +135,13 @@ impl Stm32h735 {
         let (Some(flash), Some(otfdec)) = (self.external.get(number), self.otfdec.get_mut(number)) else {
             return Err(BusFault);
         };
+        // A memory that is busy, or is asked with another command than a read, leaves the line high.
+        let deaf = self.nor.get(number).is_some_and(SerialNor::is_busy)
+            || self.octospi.get(number).is_some_and(|unit| nor::is_no_read(unit.instruction()));
         let mut stored = 0;
         for index in 0..access.size.bytes() {
-            stored |= u32::from(flash.byte(offset + index)) << (8 * index);
+            let byte = if deaf { ERASED } else { flash.byte(offset + index) };
+            stored |= u32::from(byte) << (8 * index);
         }
         let before = otfdec.raised();
         let passed = otfdec.pass(address, access.size, access.kind, stored);

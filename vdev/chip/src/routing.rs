@@ -4,7 +4,7 @@ use ironroot_cpu::bus::{Access, BusFault, Size};
 
 use crate::chip::Stm32h735;
 use crate::map::{Block, Target};
-use crate::peripherals::octospi::Effect;
+use crate::peripherals::octospi::{self, Effect};
 use crate::peripherals::otfdec;
 use crate::peripherals::rcc::RSTR_TO_ENR;
 use crate::peripherals::registers::Written;
@@ -96,7 +96,18 @@ impl Stm32h735 {
             Target::Dbgmcu => self.dbgmcu.read(offset),
             Target::Fmc => self.fmc.read(offset),
             Target::Octospi(number) => {
-                self.octospi.get(usize::from(number)).and_then(|unit| unit.read(offset))
+                let number = usize::from(number);
+                let (Some(unit), Some(nor), Some(flash)) =
+                    (self.octospi.get_mut(number), self.nor.get(number), self.external.get(number))
+                else {
+                    return Ok(None);
+                };
+                let value = unit.read(offset, access.size.bytes(), nor, flash);
+                // Only this read has an effect; polling loops read SR millions of times.
+                if offset == octospi::DR {
+                    self.settle();
+                }
+                value
             }
             Target::Otfdec(number) => self.otfdec.get(usize::from(number)).and_then(|unit| unit.read(offset)),
             Target::Unmodelled => None,
@@ -194,9 +205,19 @@ impl Stm32h735 {
             Target::Dbgmcu => self.dbgmcu.write(offset, written),
             Target::Fmc => self.fmc.write(offset, written),
             Target::Octospi(number) => {
-                let unit = self.octospi.get_mut(usize::from(number));
-                // A command to the memory chip is stored and not carried out, which is worth the same warning.
-                unit.map_or(Effect::Unknown, |unit| unit.write(offset, written)) == Effect::Stored
+                let number = usize::from(number);
+                let (Some(unit), Some(nor)) = (self.octospi.get_mut(number), self.nor.get_mut(number)) else {
+                    return Ok(false);
+                };
+                match unit.write(offset, written, nor, now, self.clocks.core) {
+                    Effect::Stored => true,
+                    Effect::Busy => {
+                        self.warn(address, access, Some(block), Reason::Busy);
+                        true
+                    }
+                    // A command that the memory does not know is worth the same warning as a register that is not there.
+                    Effect::Command | Effect::Unknown => false,
+                }
             }
             Target::Otfdec(number) => {
                 let from_rss = self.security.is_system_code(access);

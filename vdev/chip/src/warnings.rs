@@ -15,6 +15,8 @@ pub enum Reason {
     NotClocked,
     /// The RSS controller answers only to RSS.
     NotFromRss,
+    /// The block is busy and does not take the write, as on silicon.
+    Busy,
     /// An OTFDEC region is in the enhanced mode, whose cipher ST does not publish: nothing is decrypted.
     EnhancedCipher,
 }
@@ -54,6 +56,7 @@ impl fmt::Display for Warning {
             Reason::NotFromRss => {
                 "which answers only to code inside the open RSS (reads 0, writes are ignored)"
             }
+            Reason::Busy => "which ignores it while BUSY is set (abort or wait first)",
             Reason::EnhancedCipher => "whose cipher is not public",
         };
         let block = self.block.unwrap_or("an unknown block");

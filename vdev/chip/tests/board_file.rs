@@ -4,7 +4,7 @@ mod common;
 
 use common::{Bench, FLASH};
 use ironroot_chip::flash::ecc::Damage;
-use ironroot_chip::{Board, BoardError, Stm32h735};
+use ironroot_chip::{Board, BoardError, Identity, Stm32h735};
 use ironroot_codes::input;
 use proptest::prelude::*;
 
@@ -36,10 +36,10 @@ fn a_foreign_file_is_unreadable() {
 #[test]
 fn a_newer_version_is_named() {
     let mut bytes = board().to_bytes();
-    bytes[8] = 3;
+    bytes[8] = 4;
     let error = Board::from_bytes(&bytes).unwrap_err();
     assert_eq!(error.code(), input::BOARD_VERSION);
-    assert!(matches!(error, BoardError::Version(3)));
+    assert!(matches!(error, BoardError::Version(4)));
 }
 
 #[test]
@@ -140,4 +140,19 @@ proptest! {
         file.extend_from_slice(&bytes);
         prop_assert!(Board::from_bytes(&file).is_err());
     }
+}
+
+#[test]
+fn the_identity_comes_back_and_is_not_shown() {
+    let mut board = board();
+    board.set_identity(Identity { key: [0x5A; 32], certificate: [7; 136] });
+    let back = Board::from_bytes(&board.to_bytes()).expect("a board");
+    assert_eq!(back, board);
+    assert!(!format!("{board:?}").contains("90, 90"), "the private key is shown");
+    let mut bytes = board.to_bytes();
+    let flag = bytes.len() - 32 - 136 - 4;
+    bytes[flag] = 2;
+    let sum = crc32fast::hash(&bytes[20..]);
+    bytes[16..20].copy_from_slice(&sum.to_le_bytes());
+    assert!(matches!(Board::from_bytes(&bytes), Err(BoardError::Corrupt(_))));
 }

@@ -190,6 +190,21 @@ impl<B: Bus> Machine<B> {
         }
     }
 
+    /// Power-on reset of the core: a reset that takes the debug logic with it, but not what the host watches. The chip has
+    /// been powered on before.
+    pub fn power_on_core(&mut self) {
+        let fresh = Scs::new(self.core.bus.core_config(), self.core.bus.reset_vector_base());
+        let old = std::mem::replace(&mut self.core.scs, fresh);
+        self.core.scs.watch = old.watch;
+        if self.core.scs.fpb != old.fpb {
+            self.renew_breakpoints();
+        }
+        self.core.bus.take_stall();
+        self.resets += 1;
+        self.drop_written_code();
+        self.reset_core();
+    }
+
     /// Runs at most `limit` instructions.
     pub fn run(&mut self, limit: u64) -> Stop {
         self.run_hooked(limit, &mut NoHook)

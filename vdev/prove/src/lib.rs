@@ -13,6 +13,7 @@ pub mod fuzz;
 pub mod gdb_fuzz;
 pub mod lockstep;
 pub mod options;
+pub mod power_loss;
 pub mod programs;
 pub mod qemu;
 pub mod report;

@@ -19,6 +19,7 @@ use ironroot_cpu::memory::Memory;
 use ironroot_layout::stm32h735::{FLASH, SECTOR, SECTOR_COUNT};
 
 use crate::rules::Flag;
+use crate::supply::{CutEffect, Supply};
 use buffer::{Complete, Stored, WriteBuffer};
 use change::{BrokenRule, Requester};
 use crc::Crc;
@@ -145,12 +146,25 @@ impl Flash {
     }
 
     /// Does everything that is due at or before `now`.
-    pub fn advance(&mut self, memory: &mut Memory, base: u32, now: u64) -> Effects {
+    pub(crate) fn advance(
+        &mut self,
+        memory: &mut Memory,
+        base: u32,
+        now: u64,
+        supply: &mut Supply,
+    ) -> Effects {
         let mut effects = Effects::default();
         while self.queue.front().is_some_and(|operation| operation.end <= now) {
             let Some(operation) = self.queue.pop_front() else { break };
             self.rights_moved = true;
             let mut cells = Cells { memory, base, ecc: &mut self.ecc };
+            if let Some(cut) = supply.next(operation.action.described()) {
+                self.queue.clear();
+                if cut.effect != CutEffect::After {
+                    cells.cut(&operation.action, cut.effect, cut.seed);
+                    return effects;
+                }
+            }
             match operation.action {
                 Action::Program(complete) => cells.program(&complete),
                 Action::Erase { sectors, removal } => {

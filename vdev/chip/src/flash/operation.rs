@@ -1,11 +1,12 @@
 //! What the flash does by itself: programming and erasing, which take time, and what an interruption leaves behind.
 
 use ironroot_cpu::memory::Memory;
-use ironroot_layout::stm32h735::{ERASED, SECTOR, SECTOR_COUNT};
+use ironroot_layout::stm32h735::{ERASED, FLASH, SECTOR, SECTOR_COUNT};
 
 use super::buffer::Complete;
 use super::change::Change;
 use super::ecc::{Damage, Ecc, WORD};
+use crate::supply::{CutEffect, FlashOperation, SplitMix};
 
 /// One operation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -59,6 +60,19 @@ impl Action {
         u64::try_from(cycles).unwrap_or(u64::MAX).max(1)
     }
 
+    /// What it is, to those who count.
+    pub fn described(&self) -> FlashOperation {
+        let start = FLASH.start().value();
+        match self {
+            Action::Program(complete) => FlashOperation::Program { address: start + complete.offset },
+            Action::Erase { sectors, .. } => FlashOperation::Erase {
+                address: start + sectors.trailing_zeros().min(SECTOR_COUNT) * SECTOR.bytes(),
+                size: sectors.count_ones() * SECTOR.bytes(),
+            },
+            Action::Options(_) => FlashOperation::Options,
+        }
+    }
+
     /// True if the bank cannot be read meanwhile.
     pub fn occupies_bank(&self) -> bool {
         !matches!(self, Action::Options(Change { erase: 0, .. }))
@@ -107,6 +121,14 @@ impl Cells<'_> {
     /// The word being programmed keeps a mix of old and new bits and fails ECC; a sector being erased is part erased.
     /// Option bytes are as before.
     pub fn interrupt(&mut self, action: &Action, seed: u64) {
+        self.cut(action, CutEffect::Broken, seed);
+    }
+
+    /// The same with a chosen effect. [`CutEffect::After`] is not among them: the action is done then.
+    pub(crate) fn cut(&mut self, action: &Action, effect: CutEffect, seed: u64) {
+        if effect == CutEffect::Before {
+            return;
+        }
         let mut random = SplitMix(seed);
         match action {
             Action::Program(complete) => {
@@ -115,46 +137,39 @@ impl Cells<'_> {
                 for (stored, data) in mixed.iter_mut().zip(&complete.data) {
                     *stored &= data | random.next() as u8;
                 }
-                self.ecc.set(word, Some(Damage::Double));
+                self.ecc.set(word, (effect != CutEffect::Torn).then_some(Damage::Double));
                 self.memory.write_bytes(self.base + complete.offset, &mixed);
             }
             Action::Erase { sectors, .. } | Action::Options(Change { erase: sectors, .. }) => {
                 for sector in (0..SECTOR_COUNT).filter(|sector| sectors >> sector & 1 != 0) {
-                    self.interrupt_erase(sector, &mut random);
+                    self.cut_erase(sector, effect, &mut random);
                 }
             }
         }
     }
 
-    fn interrupt_erase(&mut self, sector: u32, random: &mut SplitMix) {
+    fn cut_erase(&mut self, sector: u32, effect: CutEffect, random: &mut SplitMix) {
         let words = SECTOR.bytes() / WORD as u32;
-        for word in sector * words..(sector + 1) * words {
-            let dice = random.next();
-            if dice.is_multiple_of(3) {
+        let done = (random.next() % u64::from(words + 1)) as u32;
+        for index in 0..words {
+            let word = sector * words + index;
+            // 0: as it was, 1: erased, 2: a mix.
+            let fate = match effect {
+                CutEffect::Half => u64::from(index < done),
+                _ => random.next() % 3,
+            };
+            if fate == 0 {
                 continue;
             }
             let mut bytes = self.word(word);
             for byte in &mut bytes {
-                *byte |= if dice % 3 == 1 { ERASED } else { random.next() as u8 };
+                *byte |= if fate == 1 { ERASED } else { random.next() as u8 };
             }
             self.memory.write_bytes(self.base + word * WORD as u32, &bytes);
             self.ecc.erase(word..word + 1);
-            if dice % 3 == 2 {
-                self.ecc.set(word, Some(Damage::Double));
+            if fate == 2 {
+                self.ecc.set(word, (effect != CutEffect::Torn).then_some(Damage::Double));
             }
         }
-    }
-}
-
-/// SplitMix64: seeded, so that the same interruption gives the same flash.
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
     }
 }
