@@ -260,6 +260,46 @@ pub fn change_option(change: OptionChange) -> Result<(), FlashError> {
     if refused == 0 && change.current.read() == change.value { Ok(()) } else { Err(FlashError(refused)) }
 }
 
+/// The option registers of this part: offset of the staged one, which names it, in force, staged.
+const OPTION_REGISTERS: [(u32, Ro, Rw); 6] = [
+    (0x020, OPTSR_CUR, OPTSR_PRG),
+    (0x02C, PRAR_CUR1, PRAR_PRG1),
+    (0x034, SCAR_CUR1, SCAR_PRG1),
+    (0x03C, WPSN_CUR1, WPSN_PRG1),
+    (0x044, BOOT_CUR, Rw::at(BASE + 0x044)),
+    (0x074, Ro::at(BASE + 0x070), Rw::at(BASE + 0x074)),
+];
+
+/// Changes several option registers in one step, which the rules of the flash see as one. Each is named by the offset of
+/// its staged register, with the wanted bits and the mask of bits that are meant.
+///
+/// # Errors
+/// OPTCHANGEERR when the controller refused; 0 flags for an unknown register, or when the read-back differs.
+pub fn change_options(wanted: impl Iterator<Item = (u32, u32, u32)> + Clone) -> Result<(), FlashError> {
+    let find = |offset| OPTION_REGISTERS.iter().find(|(staged, ..)| *staged == offset);
+    wait_idle();
+    if OPTCR.any(opt::OPTLOCK) {
+        OPTKEYR.write(0x0819_2A3B);
+        OPTKEYR.write(0x4C5D_6E7F);
+    }
+    OPTCCR.write(opt::OPTCHANGEERR);
+    for (offset, value, mask) in wanted.clone() {
+        let Some((_, current, staged)) = find(offset) else {
+            OPTCR.modify(0, opt::OPTLOCK);
+            return Err(FlashError(0));
+        };
+        staged.write(current.read() & !mask | value & mask);
+    }
+    OPTCR.modify(0, opt::OPTSTART);
+    while OPTSR_CUR.any(opt::BUSY) {}
+    let refused = OPTSR_CUR.read() & opt::OPTCHANGEERR;
+    OPTCR.modify(0, opt::OPTLOCK);
+    let as_asked = wanted.clone().all(|(offset, value, mask)| {
+        find(offset).is_some_and(|(_, current, _)| (current.read() ^ value) & mask == 0)
+    });
+    if refused == 0 && as_asked { Ok(()) } else { Err(FlashError(refused)) }
+}
+
 /// Erases the whole bank and reports the error flags the controller raised.
 #[inline(always)]
 pub fn erase_bank() -> Result<(), FlashError> {

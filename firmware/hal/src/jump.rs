@@ -130,6 +130,34 @@ pub fn wipe_and_enter(vectors: u32, ram: Region) -> ! {
     }
 }
 
+/// Zeroes `ram` (4-aligned, the stack of the caller included) and resets the chip.
+pub fn wipe_and_reset(ram: Region) -> ! {
+    // SAFETY: does not return, so nothing that Rust believes about memory is used again. The sequence uses no stack: the
+    // wiped range may hold it. The last store asks the core for a reset.
+    unsafe {
+        asm!(
+            "cpsid i",
+            "movs r2, #0",
+            "2:",
+            "cmp  r0, r1",
+            "bhs  3f",
+            "str  r2, [r0], #4",
+            "b    2b",
+            "3:",
+            "dsb  sy",
+            "str  r4, [r3]",
+            "dsb  sy",
+            "4:",
+            "b    4b",
+            in("r0") ram.start().value(),
+            in("r1") ram.end().value(),
+            in("r3") scb::AIRCR_ADDRESS,
+            in("r4") scb::SYSTEM_RESET_REQUEST,
+            options(noreturn),
+        )
+    }
+}
+
 /// Wipes `ram`, the caller's stack included, and calls the exit service; `refused` runs if that returns.
 ///
 /// The stack pointer is left at the end of `ram`: the service may use the (now empty) stack.

@@ -17,10 +17,14 @@
 #![no_std]
 #![deny(unsafe_code)]
 
+pub mod area;
+pub mod counters;
 pub mod flash;
 pub mod host;
+pub mod install;
 pub mod jump;
 pub mod memory;
+pub mod nor;
 pub mod otfdec;
 pub mod rcc;
 pub mod reg;

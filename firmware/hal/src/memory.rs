@@ -105,6 +105,13 @@ pub fn unique_id() -> [u8; 12] {
     id
 }
 
+/// Clears the hand-off window.
+pub fn clear_handoff() {
+    for index in 0..HANDOFF_LEN as u32 / 4 {
+        HANDOFF.write(index, 0);
+    }
+}
+
 /// Copies `record` into the hand-off window.
 pub fn write_handoff(record: &[u8; HANDOFF_LEN]) {
     for (index, word) in (0..).zip(record.chunks_exact(4)) {

@@ -96,6 +96,20 @@ impl Rw {
         unsafe { store(self.0, value) }
     }
 
+    /// Reads the lowest byte alone: data registers give as many bytes as the access is wide.
+    #[inline(always)]
+    pub fn read_byte(self) -> u8 {
+        // SAFETY: as `read`; a byte needs no alignment.
+        unsafe { core::ptr::read_volatile(self.0 as *const u8) }
+    }
+
+    /// Writes the lowest byte alone.
+    #[inline(always)]
+    pub fn write_byte(self, value: u8) {
+        // SAFETY: as `write`; a byte needs no alignment.
+        unsafe { core::ptr::write_volatile(self.0 as *mut u8, value) }
+    }
+
     /// Clears the bits of `clear`, then sets those of `set`: one read, one write.
     #[inline(always)]
     pub fn modify(self, clear: u32, set: u32) {
@@ -193,6 +207,7 @@ pub(crate) unsafe fn write_byte(address: u32, value: u8) {
 pub(crate) fn flash_slice(start: u32, length: u32) -> &'static [u8] {
     // SAFETY: the range is inside memory-mapped user flash, which is readable for the whole run of the stage
     // that asks (the area closes only when that stage has ended) and which no stage that holds such a slice
-    // programs or erases: the flash driver of this version has no program function that a slice holder links.
+    // programs or erases: the engine that writes slots reads them by copy (`area`), and the key store, which is
+    // read by slice, no stage writes.
     unsafe { core::slice::from_raw_parts(start as *const u8, length as usize) }
 }

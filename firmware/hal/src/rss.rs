@@ -13,6 +13,7 @@ const EXIT_SECURE_AREA: Ro = Ro::at(rss::EXIT_SECURE_AREA.value());
 const GET_VERSION: Ro = Ro::at(rss::GET_VERSION.value());
 const GET_STATUS: Ro = Ro::at(rss::GET_STATUS.value());
 const REMOVE_PCROP_AREA: Ro = Ro::at(rss::RESET_AND_REMOVE_PCROP_AREA.value());
+const INSTALL: Ro = Ro::at(rss::RESET_AND_INSTALL.value());
 const RESET_AND_INITIALIZE: Ro = Ro::at(rss::RESET_AND_INITIALIZE_SECURE_AREAS.value());
 
 /// Argument of resetAndInitializeSecureAreas, as in `RSS.h` (`RSS_SecureArea_t`).
@@ -74,6 +75,12 @@ pub fn version() -> u32 {
 #[inline(always)]
 pub fn status() -> u32 {
     jump::call_service(GET_STATUS.read(), 0, 0)
+}
+
+/// resetAndInstall. On success the device resets inside the call; the value is what a refusal returned.
+#[inline(always)]
+pub fn install() -> u32 {
+    jump::call_service(INSTALL.read(), 0, 0)
 }
 
 /// resetAndRemovePcropArea. On success the device resets inside the call; the value is what a refusal returned.

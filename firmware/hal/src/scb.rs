@@ -7,7 +7,11 @@ use crate::reg::{Rw, Wo};
 /// Vector table address.
 pub const VTOR: u32 = 0xE000_ED08;
 const ICSR: Wo = Wo::at(0xE000_ED04);
-const AIRCR: Rw = Rw::at(0xE000_ED0C);
+/// Address of AIRCR, for a reset without a stack.
+pub(crate) const AIRCR_ADDRESS: u32 = 0xE000_ED0C;
+/// What is written there.
+pub(crate) const SYSTEM_RESET_REQUEST: u32 = VECTKEY | SYSRESETREQ;
+const AIRCR: Rw = Rw::at(AIRCR_ADDRESS);
 const CPACR: Rw = Rw::at(0xE000_ED88);
 const SYST_CSR: Rw = Rw::at(0xE000_E010);
 const MPU_CTRL: Rw = Rw::at(0xE000_ED94);
@@ -78,6 +82,13 @@ const BUS_FAULTS: u32 = 0xFF00;
 #[inline(always)]
 pub fn enable_line(line: u32) {
     Wo::at(NVIC_ISER + 4 * (line / 32)).write(1 << (line % 32));
+}
+
+/// Disables interrupt `line` in the NVIC and takes its pending bit away.
+#[inline(always)]
+pub fn disable_line(line: u32) {
+    Wo::at(NVIC_ICER + 4 * (line / 32)).write(1 << (line % 32));
+    clear_line(line);
 }
 
 /// Clears the pending bit of interrupt `line`. It comes back at once while the peripheral still asks.

@@ -11,12 +11,12 @@
 use crate::request;
 use ironroot_hal::{flash, jump, memory, rssc, scb};
 use ironroot_layout::stm32h735::options::{SECURE_AREA_UNIT, Scar, SecureArea};
-use ironroot_layout::stm32h735::rss::{JTAG_ENABLE, RSS_DISABLED, RSS_ERROR, service};
+use ironroot_layout::stm32h735::rss::{self, JTAG_ENABLE, RSS_DISABLED, RSS_ERROR, service};
 use ironroot_layout::stm32h735::{FLASH, OCTOSPI1, OCTOSPI2, VECTOR_TABLE_ALIGNMENT};
 use ironroot_layout::{Address, Region, Size};
 
 /// Version of this library: bytes patch, minor, major, 0, from the least significant.
-pub const VERSION: u32 = u32::from_le_bytes([0, 1, 0, 0]);
+pub const VERSION: u32 = rss::SERVICES_VERSION;
 
 /// Whether the option value `scar` describes an area that this part can have.
 #[inline(always)]
@@ -114,6 +114,12 @@ pub fn remove_pcrop_area() -> Result<u32, u32> {
         return Err(RSS_DISABLED);
     }
     Ok(0)
+}
+
+/// resetAndInstall: `Ok` to go on, or the value to return. Only for a device that is not in service.
+#[inline(always)]
+pub fn install() -> Result<u32, u32> {
+    if flash::secure_mode() && no_area_yet() { Ok(0) } else { Err(RSS_DISABLED) }
 }
 
 /// Whether the hardware refused this service since power-on: secure user software that insists would reset the device for

@@ -9,8 +9,10 @@
 use crate::library;
 use crate::otfd;
 use crate::request::{self, Request};
-use ironroot_codes::rss as codes;
+use ironroot_codes::{install as install_codes, rss as codes};
 use ironroot_hal::flash::{self, FlashError, OptionChange, ReadProtection};
+use ironroot_hal::install::{self, Note};
+use ironroot_hal::memory::REQUEST;
 use ironroot_hal::{jump, memory, rssc, scb};
 use ironroot_layout::stm32h735::FLASH;
 use ironroot_layout::stm32h735::options::SecureArea;
@@ -29,6 +31,11 @@ pub fn run() -> ! {
         if let Some(request) = request::get(kept) {
             serve(request);
         }
+    }
+    // Before anything of user flash is looked at: what an interrupted installation left must not run, and the installer alone
+    // may take it away. With a secure area the installation was complete.
+    if library::no_area_yet() && install::note() == Note::UnderWay {
+        enter_installer(0)
     }
     let vectors = match flash::secure_area().area {
         SecureArea::WholeFlash => secure_user_software(FLASH.start().value()),
@@ -54,10 +61,19 @@ fn serve(request: Request) -> ! {
             }
         }
         service::REMOVE_PCROP_AREA => outcome(flash::change_option(OptionChange::no_pcrop_area())),
+        service::INSTALL if library::no_area_yet() => enter_installer(rss::INSTALL_ASKED),
+        service::INSTALL => install_codes::IN_SERVICE.number(),
         _ => codes::UNKNOWN_SERVICE.number(),
     };
     rssc::set_status(rss::status(request.service, code));
     scb::system_reset()
+}
+
+/// Enters the installer, which ends in a reset. `reason` is what it finds in the request block.
+#[inline(always)]
+fn enter_installer(reason: u32) -> ! {
+    REQUEST.write(0, reason);
+    jump::enter(rss::INSTALLER.start().value())
 }
 
 /// The code of an option change: 0 for success.

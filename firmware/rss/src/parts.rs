@@ -34,6 +34,7 @@ pub struct ServiceTable {
     exit_secure_area: extern "C" fn(u32, u32),
     reset_and_initialize_secure_areas: Service,
     reset_and_remove_pcrop_area: extern "C" fn() -> u32,
+    reset_and_install: extern "C" fn() -> u32,
 }
 
 const STACK_TOP: u32 = rss::RAM.end().value();
@@ -72,6 +73,7 @@ pub static SERVICE_TABLE: ServiceTable = ServiceTable {
     exit_secure_area: rss_exit_secure_area,
     reset_and_initialize_secure_areas: rss_reset_and_initialize_secure_areas,
     reset_and_remove_pcrop_area: rss_reset_and_remove_pcrop_area,
+    reset_and_install: rss_reset_and_install,
 };
 
 /// OTFD service table: resetAndEncrypt.
@@ -123,6 +125,16 @@ pub extern "C" fn rss_reset_and_initialize_secure_areas(count: u32, areas: u32) 
 pub extern "C" fn rss_reset_and_remove_pcrop_area() -> u32 {
     match library::remove_pcrop_area() {
         Ok(argument) => post(rss::service::REMOVE_PCROP_AREA, argument),
+        Err(refusal) => refusal,
+    }
+}
+
+/// resetAndInstall().
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".library.text")]
+pub extern "C" fn rss_reset_and_install() -> u32 {
+    match library::install() {
+        Ok(argument) => post(rss::service::INSTALL, argument),
         Err(refusal) => refusal,
     }
 }

@@ -66,14 +66,17 @@ pub fn get(kept: u32) -> Option<Request> {
 /// Bit by bit: a table would need a place in each part.
 #[inline(always)]
 fn crc(words: [u32; PAYLOAD as usize]) -> u32 {
-    let mut crc = u32::MAX;
-    for word in words {
-        crc ^= word;
-        let mut bit = 0;
-        while bit < 32 {
-            crc = (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg());
-            bit += 1;
-        }
+    let [a, b, c, d] = words;
+    !step(step(step(step(u32::MAX, a), b), c), d)
+}
+
+#[inline(always)]
+fn step(crc: u32, word: u32) -> u32 {
+    let mut crc = crc ^ word;
+    let mut bit = 0;
+    while bit < 32 {
+        crc = (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg());
+        bit += 1;
     }
-    !crc
+    crc
 }

@@ -3,21 +3,25 @@
 //! What it does:
 //! 1. Refuses to run where it could not protect anything (SECURITY not set), and has RSS create the secure area
 //!    when there is none yet.
-//! 2. Asks `ironroot-boot` whether the image in the slot may run. The decision is that crate's; this program
-//!    wires flash, cryptography and console to it.
+//! 2. Lets `ironroot-boot` finish, make or refuse updates, and decide whether the image in the primary slot may run. The
+//!    engine and the decision are that crate's; this program wires flash, counters, cryptography and console to them.
 //! 3. Starts the image through the exit service of RSS, which closes the secure area with this program and the
 //!    keys in it, after wiping its RAM. Debug access stays closed.
 //!
-//! What it never does: write flash, enable an interrupt, take input. How failures look from outside: one line
-//! `refused: IR-… name` on the console, the same code in the hand-off record, and a core that sleeps.
+//! What it never does: enable an interrupt, take input, write flash outside the slots, the scratch area and the counter
+//! log. How failures look from outside: one line `refused: IR-…` on the console, the same code in the hand-off record, and a
+//! core that sleeps. An update that is refused is no failure: the installed image starts, and the record says why.
 #![no_std]
 #![no_main]
 
+mod bytes;
 mod report;
+mod slots;
 mod stage;
 mod startup;
 
-use ironroot_boot::{BootPolicy, DeviceKind, Launch, Refusal, Stage, decide};
+use ironroot_boot::update::{Action, ImageReport};
+use ironroot_boot::{BootPolicy, DeviceKind, Launch, Refusal, Stage};
 use ironroot_codes::{Code, boot as codes, internal};
 use ironroot_hal::rss::{self, Debug, SecureAreaArgument};
 use ironroot_hal::{flash, jump, memory};
@@ -31,7 +35,7 @@ use startup::stage as mark;
 fn main() -> ! {
     mark(stage::START);
     // The record of an earlier boot must not pass for this one's, however this one ends.
-    memory::write_handoff(&[0; memory::HANDOFF_LEN]);
+    memory::clear_handoff();
     let mut report = Report::open();
     report.text(concat!("ironroot secure-boot ", env!("CARGO_PKG_VERSION"))).end();
 
@@ -60,11 +64,9 @@ fn run(report: &mut Report) -> Result<(Launch, Address), Refusal> {
     }
 
     mark(stage::PARSE);
-    let (Some(slot), Some(keys)) = (memory::flash(SLOT.region), memory::flash(KEY_STORE)) else {
-        return Err(chip(internal::INTERNAL));
-    };
+    let keys = memory::flash(KEY_STORE).ok_or_else(|| chip(internal::INTERNAL))?;
     let policy = BootPolicy::stm32h735(DeviceKind::from_unique_id(&memory::unique_id()));
-    let launch = decide(slot, keys, &policy, &mut stage::Marked::new())?;
+    let launch = slots::boot(keys, &policy)?;
     let vectors = launch.vector_table()?;
     Ok((launch, vectors))
 }
@@ -80,8 +82,41 @@ fn request_area(report: &mut Report) {
     });
 }
 
+/// Says what became of the update of an image, if there was one.
+fn tell(report: &mut Report, number: usize, image: &ImageReport) {
+    let what = match image.action {
+        Action::None => None,
+        Action::Installed => Some("update installed"),
+        Action::Testing => Some("update on trial"),
+        Action::Reverted => Some("reverted"),
+        Action::Bootstrapped => Some("first image installed"),
+    };
+    let mut line = |text: &str, code: Option<Code>| {
+        report.text("image ").number(number as u32, 1).text(": ").text(text);
+        if let Some(code) = code {
+            report.text(": ").code(code);
+        }
+        report.end();
+    };
+    if let Some(what) = what {
+        line(what, image.reverted);
+        if image.resumed {
+            line("was interrupted and is complete", None);
+        }
+    }
+    if image.refused.is_some() {
+        line("update refused", image.refused);
+    }
+    if image.counter.is_some() {
+        line("counter not raised", image.counter);
+    }
+}
+
 /// Says what was verified, leaves the record and leaves for good.
 fn hand_over(mut report: Report, launch: &Launch, vectors: Address) -> ! {
+    for (number, image) in launch.record().updates.images().iter().enumerate() {
+        tell(&mut report, number, image);
+    }
     let version = launch.image().header().version;
     report.text("verified: version ");
     report.number(version.major.into(), 1).text(".").number(version.minor.into(), 1).text(".");
@@ -105,6 +140,9 @@ extern "C" fn exit_refused() -> ! {
 
 /// Says why, leaves the record and stays.
 fn refuse(mut report: Report, refusal: &Refusal) -> ! {
+    for (number, image) in refusal.record().updates.images().iter().enumerate() {
+        tell(&mut report, number, image);
+    }
     memory::write_handoff(&refusal.record().encode());
     report.text("refused: ").code(refusal.code()).end();
     mark(stage::REFUSED);
@@ -121,5 +159,5 @@ fn refuse_silently(code: Code) -> ! {
 /// No message: it would print addresses, and its code would be as large as the boot. The record says "internal".
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    refuse_silently(internal::INTERNAL)
+    startup::panicked()
 }

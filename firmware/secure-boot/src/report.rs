@@ -47,13 +47,9 @@ impl Report {
         self
     }
 
-    /// `IR-3001 security-not-set`.
+    /// `IR-3001`. The name and the texts stay with the host (`ironroot explain IR-3001`): they are longer than this stage.
     pub fn code(&mut self, code: Code) -> &mut Self {
-        self.text("IR-").number(u32::from(code.number()), 4);
-        if let Some(entry) = code.entry() {
-            self.text(" ").text(entry.name);
-        }
-        self
+        self.text("IR-").number(u32::from(code.number()), 4)
     }
 
     /// Ends the line and waits until it has left the chip.

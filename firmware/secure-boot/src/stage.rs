@@ -4,7 +4,8 @@
 //! each part took, without a debug build.
 
 use crate::startup;
-use ironroot_crypto::{Crypto, P256PublicKey, Sha256, Sha256Digest, Software, Verdict};
+use ironroot_crypto::{Crypto, P256PublicKey, Sha256, Sha256Digest, Verdict};
+use ironroot_crypto_device::Device;
 
 /// `main` begins.
 pub const START: u32 = 1;
@@ -25,20 +26,20 @@ pub const REFUSED: u32 = 8;
 /// RSS is asked for the secure area; a reset follows.
 pub const AREA_REQUEST: u32 = 9;
 
-/// The software backend, with marks around the two expensive operations.
-pub struct Marked(Software);
+/// The device's backend, with marks around the two expensive operations.
+pub struct Marked(Device);
 
 impl Marked {
     /// The backend.
     pub fn new() -> Self {
-        Self(Software)
+        Self(Device)
     }
 }
 
 /// A running hash with marks, if it is the hash of the image: known by its first piece, which is longer than
 /// anything else that is hashed (the key store is hashed in pieces of at most 128 bytes).
 pub struct MarkedSha256 {
-    sha: <Software as Crypto>::Sha256,
+    sha: <Device as Crypto>::Sha256,
     marked: bool,
 }
 

@@ -66,3 +66,11 @@ extern "C" fn fault() -> ! {
 pub extern "C" fn stage(number: u32) {
     core::hint::black_box(number);
 }
+
+/// Where a panic ends. A symbol of its own, so that a look at the linked program tells whether one can be reached at all:
+/// nothing else calls this, and what nothing calls is not linked.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn panicked() -> ! {
+    crate::refuse_silently(ironroot_codes::internal::INTERNAL)
+}

@@ -3,7 +3,7 @@
 use crate::library;
 use ironroot_hal::flash::{self, OptionChange, ReadProtection};
 use ironroot_hal::host::{self, HostMemory};
-use ironroot_hal::{memory, rss as services};
+use ironroot_hal::{install, memory, rss as services};
 use ironroot_layout::stm32h735::options::SecureArea;
 use ironroot_layout::stm32h735::rss::{RSS_DISABLED, RSS_ERROR, service};
 use ironroot_layout::stm32h735::{FLASH, FLASH_WORD, SECTOR, SECTOR_COUNT};
@@ -25,6 +25,7 @@ enum Pending {
     None,
     InitializeSecureAreas([u8; special::AREA]),
     RemovePcropArea,
+    Install,
 }
 
 /// The chip as its bootloader sees it.
@@ -51,6 +52,9 @@ impl Chip {
             }
             Pending::RemovePcropArea => {
                 services::remove_pcrop_area();
+            }
+            Pending::Install => {
+                services::install();
             }
         }
     }
@@ -96,6 +100,14 @@ impl Chip {
                 put(answer, services::status());
                 special::OK
             }
+            special::GET_CERTIFICATE if special.write.is_empty() => certificate(special.data, answer),
+            special::BEGIN_INSTALL if none => {
+                if !library::no_area_yet() {
+                    return RSS_DISABLED;
+                }
+                self.pending = Pending::Install;
+                special::OK
+            }
             special::INITIALIZE_SECURE_AREAS if special.write.is_empty() => self.initialize(special.data),
             special::REMOVE_PCROP_AREA if none => {
                 if flash::pcrop_area() == SecureArea::None || has_failed(service::REMOVE_PCROP_AREA) {
@@ -125,6 +137,20 @@ impl Chip {
         self.pending = Pending::InitializeSecureAreas(area);
         special::OK
     }
+}
+
+/// The certificate from an offset on, as much as one answer takes.
+fn certificate(data: &[u8], answer: &mut Answer) -> u32 {
+    let [low, high] = data else { return special::UNKNOWN };
+    let at = usize::from(u16::from_le_bytes([*low, *high]));
+    let certificate = install::certificate();
+    let mut len = 0;
+    for (place, byte) in answer.data.iter_mut().zip(certificate.iter().skip(at)) {
+        *place = *byte;
+        len += 1;
+    }
+    answer.len = len;
+    special::OK
 }
 
 fn put(answer: &mut Answer, word: u32) {
