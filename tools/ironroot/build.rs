@@ -6,6 +6,7 @@ use std::path::Path;
 /// File name without its ending, and the constant in `src/firmware.rs`.
 const PROGRAMS: &[(&str, &str)] = &[
     ("rss", "RSS_ELF"),
+    ("rss-install", "RSS_INSTALL_ELF"),
     ("secure-boot", "SECURE_BOOT_ELF"),
     ("hello-hal", "HELLO_HAL_ELF"),
     ("hello-c", "HELLO_C_ELF"),

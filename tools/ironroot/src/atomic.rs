@@ -58,31 +58,67 @@ pub fn target(path: &Path) -> io::Result<PathBuf> {
 
 /// Writes `bytes` to `path`, whole or not at all.
 pub fn write(path: &Path, bytes: &[u8], access: Access, existing: Existing) -> io::Result<()> {
-    let target = target(path)?;
-    // A link that somebody put there must not decide where a new key goes.
-    if existing == Existing::Keep && path.symlink_metadata().is_ok() {
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the file exists"));
+    let mut pending = Pending::create(path, access, existing)?;
+    pending.file().write_all(bytes)?;
+    pending.commit()
+}
+
+/// A file that is being written and has no name yet: dropped, it is gone; [`Pending::commit`] gives it its name.
+#[derive(Debug)]
+pub struct Pending {
+    file: File,
+    temporary: Temporary,
+    target: PathBuf,
+    directory: PathBuf,
+    existing: Existing,
+    _busy: interrupt::Writing,
+}
+
+impl Pending {
+    /// Begins a file that will be `path`.
+    pub fn create(path: &Path, access: Access, existing: Existing) -> io::Result<Self> {
+        let target = target(path)?;
+        // A link that somebody put there must not decide where a new key goes.
+        if existing == Existing::Keep && path.symlink_metadata().is_ok() {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the file exists"));
+        }
+        let busy = interrupt::writing();
+        let directory = match target.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let (file, temporary) = create_beside(&directory, access)?;
+        Ok(Pending { file, temporary, target, directory, existing, _busy: busy })
     }
-    let path = target.as_path();
-    let _busy = interrupt::writing();
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let (mut file, temporary) = create_beside(directory, access)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| match existing {
-        Existing::Replace => std::fs::rename(&temporary.0, path),
-        // A link fails if the name is taken, which a check before a rename could not promise.
-        Existing::Keep => std::fs::hard_link(&temporary.0, path),
-    });
-    drop(temporary);
-    written?;
-    // The new name must survive a power cut too. Not every file system can sync a directory; then there is no more to do.
-    let _ = File::open(directory).and_then(|d| d.sync_all());
-    Ok(())
+
+    /// The file, open for reading and writing.
+    pub fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    /// Where the bytes are for now: to read back what was written, under a name that ends with this value.
+    pub fn temporary(&self) -> &Path {
+        &self.temporary.0
+    }
+
+    /// Syncs the file and gives it its name.
+    pub fn commit(self) -> io::Result<()> {
+        let Pending { file, temporary, target, directory, existing, _busy } = self;
+        file.sync_all()?;
+        match existing {
+            Existing::Replace => std::fs::rename(&temporary.0, &target)?,
+            // A link fails if the name is taken, which a check before a rename could not promise.
+            Existing::Keep => std::fs::hard_link(&temporary.0, &target)?,
+        }
+        drop(temporary);
+        // The new name must survive a power cut too. Not every file system can sync a directory; then there is no more to do.
+        let _ = File::open(directory).and_then(|d| d.sync_all());
+        Ok(())
+    }
 }
 
 /// The temporary file's name; removing it on drop covers every early return.
+#[derive(Debug)]
 struct Temporary(PathBuf);
 
 impl Drop for Temporary {
@@ -100,7 +136,7 @@ fn create_beside(directory: &Path, access: Access) -> io::Result<(File, Temporar
     let mut attempt: u32 = 0;
     loop {
         let name = directory.join(format!(".ironroot-{}-{attempt}.tmp", std::process::id()));
-        match std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&name) {
+        match std::fs::OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(&name) {
             Ok(file) => return Ok((file, Temporary(name))),
             // Left by a process that was killed, or used by another thread of this one.
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists && attempt < 1000 => attempt += 1,

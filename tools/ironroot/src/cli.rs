@@ -7,7 +7,9 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use ironroot_codes::{Exit, input, transport};
 
-use crate::commands::{demo, device, doctor, explain, image, keys, ob, prove, vdev};
+use crate::commands::{
+    cert, demo, device, doctor, explain, image, keys, license, line, ob, prove, sfi, vdev,
+};
 use crate::error::{Failure, Result};
 use crate::interrupt;
 use crate::report::Reporter;
@@ -41,11 +43,15 @@ struct Cli {
 enum Command {
     Demo(demo::Demo),
     Keys(keys::Keys),
+    License(license::License),
     Image(image::Image),
     Prove(prove::Prove),
     Vdev(vdev::Vdev),
     Ob(ob::Ob),
     Device(device::Device),
+    Sfi(sfi::Sfi),
+    Line(line::Line),
+    Cert(cert::Cert),
     Explain(explain::Explain),
     Doctor(doctor::Doctor),
 }
@@ -78,11 +84,15 @@ fn dispatch(command: &Command, report: &mut Reporter<'_>) -> Result {
     match command {
         Command::Demo(args) => demo::run(args, report),
         Command::Keys(args) => keys::run(args, report),
+        Command::License(args) => license::run(args, report),
         Command::Image(args) => image::run(args, report),
         Command::Prove(args) => prove::run(args, report),
         Command::Vdev(args) => vdev::run(args, report),
         Command::Ob(args) => ob::run(args, report),
         Command::Device(args) => device::run(args, report),
+        Command::Sfi(args) => sfi::run(args, report),
+        Command::Line(args) => line::run(args, report),
+        Command::Cert(args) => cert::run(args, report),
         Command::Explain(args) => explain::run(args, report),
         Command::Doctor(args) => doctor::run(args, report),
     }

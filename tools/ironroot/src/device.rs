@@ -77,4 +77,11 @@ impl Device {
             Device::Stm32h735 => stm32h735::FLASH_WORD.bytes(),
         }
     }
+
+    /// The most sectors of a slot, for `--max-sectors`.
+    pub fn trailer_sectors(self) -> u32 {
+        match self {
+            Device::Stm32h735 => stm32h735::TRAILER_SECTORS,
+        }
+    }
 }

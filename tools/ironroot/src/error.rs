@@ -95,6 +95,18 @@ fn entry(code: Code) -> &'static Entry {
     code.entry().unwrap_or(&UNKNOWN)
 }
 
+impl From<ironroot_keys::Error> for Failure {
+    fn from(error: ironroot_keys::Error) -> Self {
+        Failure { code: error.code, subject: error.subject, cause: error.cause, fix: error.fix }
+    }
+}
+
+impl From<ironroot_license_server::Error> for Failure {
+    fn from(error: ironroot_license_server::Error) -> Self {
+        Failure::new(error.code, error.cause)
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}: {}", self.code, self.entry().summary, self.cause)

@@ -23,6 +23,12 @@ pub struct Program {
 /// The root security services: the virtual part's system flash.
 pub const RSS: Program =
     Program { name: "rss", purpose: "root security services (system flash)", elf: RSS_ELF };
+/// The installer of encrypted firmware: another part of system flash.
+pub const RSS_INSTALL: Program = Program {
+    name: "rss-install",
+    purpose: "installer of encrypted firmware (system flash)",
+    elf: RSS_INSTALL_ELF,
+};
 /// The secure boot of the secure area.
 pub const SECURE_BOOT: Program =
     Program { name: "secure-boot", purpose: "secure boot (secure area)", elf: SECURE_BOOT_ELF };
@@ -45,8 +51,17 @@ pub const BENCH_INTERRUPTS: Program =
     Program { name: "bench-interrupts", purpose: "benchmark, interrupts", elf: BENCH_INTERRUPTS_ELF };
 
 /// All of them.
-pub const ALL: &[Program] =
-    &[RSS, SECURE_BOOT, HELLO_HAL, HELLO_C, BENCH_SHA256, BENCH_ECDSA, BENCH_MEMCPY, BENCH_INTERRUPTS];
+pub const ALL: &[Program] = &[
+    RSS,
+    RSS_INSTALL,
+    SECURE_BOOT,
+    HELLO_HAL,
+    HELLO_C,
+    BENCH_SHA256,
+    BENCH_ECDSA,
+    BENCH_MEMCPY,
+    BENCH_INTERRUPTS,
+];
 
 impl Program {
     /// The ELF file, or the refusal that says how to get it.

@@ -17,10 +17,14 @@ pub mod error;
 mod files;
 pub mod firmware;
 mod hex;
+pub mod identity;
 pub mod input;
+mod install;
 pub mod interrupt;
+pub mod keyarg;
 pub mod keyfile;
 mod number;
+pub mod parsers;
 pub mod report;
 pub mod vdev;
 

@@ -1,9 +1,11 @@
 //! ELF files: what the linker says is loaded where.
 
+use std::ops::Range;
+
 use ironroot_codes::input;
 use object::elf;
 use object::read::elf::{ElfFile32, FileHeader, ProgramHeader, SectionHeader};
-use object::{LittleEndian, Object, ObjectSection, ObjectSymbol, SymbolKind};
+use object::{LittleEndian, Object, ObjectSection, ObjectSymbol, ReadRef, SymbolKind};
 
 use super::Piece;
 use crate::error::{Failure, Result};
@@ -24,15 +26,49 @@ pub struct Elf {
     pub entry: Option<u32>,
 }
 
+/// A stretch of the file that is to lie at an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// Where the first byte goes.
+    pub address: u32,
+    /// Where the bytes are in the file.
+    pub file: Range<u64>,
+    /// The section's name.
+    pub name: String,
+}
+
+impl Span {
+    fn len(&self) -> u64 {
+        self.file.end.saturating_sub(self.file.start)
+    }
+
+    fn end(&self) -> u64 {
+        u64::from(self.address) + self.len()
+    }
+}
+
 /// Parses a whole file. Section and symbol names are only for messages: a stripped file is as good.
 pub fn parse(data: &[u8]) -> Result<Elf> {
+    let (spans, entry) = layout(data)?;
+    let pieces = spans.into_iter().map(|span| {
+        // In the file: layout() checked it.
+        let range = span.file.start as usize..span.file.end as usize;
+        Piece { address: span.address, bytes: data.get(range).unwrap_or_default().to_vec(), name: span.name }
+    });
+    Ok(Elf { pieces: pieces.collect(), entry })
+}
+
+/// Where the bytes of a file go, and its entry point, without the bytes themselves: for a file that is not in memory.
+pub fn layout<'data, R: ReadRef<'data>>(data: R) -> Result<(Vec<Span>, Option<u32>)> {
     // The class and the byte order first: the parser below would only say "unsupported".
-    match (data.get(EI_CLASS), data.get(EI_DATA)) {
-        (Some(&2), _) => return Err(wrong_target("it is a 64-bit file")),
-        (_, Some(&2)) => return Err(wrong_target("it is big-endian")),
+    let byte = |at: usize| data.read_bytes_at(at as u64, 1).ok().and_then(|bytes| bytes.first().copied());
+    match (byte(EI_CLASS), byte(EI_DATA)) {
+        (Some(2), _) => return Err(wrong_target("it is a 64-bit file")),
+        (_, Some(2)) => return Err(wrong_target("it is big-endian")),
         _ => {}
     }
-    let file = ElfFile32::<LittleEndian>::parse(data).map_err(|e| malformed(e.to_string()))?;
+    let len = data.len().unwrap_or(0);
+    let file = ElfFile32::<LittleEndian, R>::parse(data).map_err(|e| malformed(e.to_string()))?;
     let header = file.elf_header();
     let endian = LittleEndian;
     if header.e_machine(endian) != elf::EM_ARM {
@@ -43,37 +79,40 @@ pub fn parse(data: &[u8]) -> Result<Elf> {
         elf::ET_REL => return Err(wrong_target("it is an object file that was never linked")),
         _ => return Err(wrong_target("it is not a statically linked executable (ET_EXEC)")),
     }
-    let mut pieces = Vec::new();
+    let mut spans: Vec<Span> = Vec::new();
     for segment in file.elf_program_headers() {
         if segment.p_type(endian) != elf::PT_LOAD || segment.p_filesz(endian) == 0 {
             continue;
         }
         let address = segment.p_paddr(endian);
-        let bytes = segment.data(endian, data).map_err(|()| {
-            malformed(format!(
+        let start = u64::from(segment.p_offset(endian));
+        let file_range = start..start + u64::from(segment.p_filesz(endian));
+        if file_range.end > len {
+            return Err(malformed(format!(
                 "the segment for {address:#010x} lies beyond the end of the file: the file is cut off"
-            ))
-        })?;
+            )));
+        }
         if address.checked_add(segment.p_filesz(endian)).is_none() {
             return Err(malformed(format!(
                 "the segment at {address:#010x} goes beyond the 32-bit address space"
             )));
         }
-        pieces.extend(by_section(&file, segment.p_offset(endian), address, bytes));
+        spans.extend(by_section(&file, file_range, address));
     }
-    if pieces.is_empty() {
+    if spans.is_empty() {
         return Err(Failure::new(input::ELF_NO_SEGMENTS, "no LOAD segment has bytes in the file"));
     }
-    pieces.sort_by_key(|p| p.address);
-    for pair in pieces.windows(2) {
+    spans.sort_by_key(|span| span.address);
+    for pair in spans.windows(2) {
         if let [a, b] = pair
             && a.end() > u64::from(b.address)
         {
-            return Err(super::overlap(a, b));
+            let [a, b] = [a, b].map(|span| super::describe_range(&span.name, span.address, span.end()));
+            return Err(super::overlap(&a, &b));
         }
     }
     let entry = header.e_entry(endian);
-    Ok(Elf { pieces, entry: (entry != 0).then_some(entry) })
+    Ok((spans, (entry != 0).then_some(entry)))
 }
 
 /// The function whose code holds `address`, for a message. `None` in a stripped file.
@@ -101,31 +140,33 @@ pub fn symbol_address(data: &[u8], name: &str) -> Option<u32> {
 /// GNU ld's default layout lets the first segment begin at a page of the file, so that the ELF header itself becomes
 /// "loaded" bytes below the vector table. Like objcopy, only what allocated sections hold goes to the flash; the
 /// padding between two of them is kept as the file has it. Without section headers the segment is taken whole.
-fn by_section(file: &ElfFile32<'_, LittleEndian>, offset: u32, address: u32, bytes: &[u8]) -> Vec<Piece> {
-    let end = u64::from(offset) + bytes.len() as u64;
+fn by_section<'data, R: ReadRef<'data>>(
+    file: &ElfFile32<'data, LittleEndian, R>,
+    segment: Range<u64>,
+    address: u32,
+) -> Vec<Span> {
     let mut sections: Vec<(u64, u64, &str)> = file
         .sections()
         .filter(|s| s.elf_section_header().sh_flags(LittleEndian).0 & SHF_ALLOC != 0)
         // A section without bytes in the file (.bss) has no range.
         .filter_map(|s| s.file_range().map(|(at, len)| (at, at.saturating_add(len), s.name().unwrap_or("?"))))
-        .filter(|(from, to, _)| from < to && u64::from(offset) <= *from && *to <= end)
+        .filter(|(from, to, _)| from < to && segment.start <= *from && *to <= segment.end)
         .collect();
     sections.sort_by_key(|(from, ..)| *from);
     if sections.is_empty() {
-        return vec![Piece { address, bytes: bytes.to_vec(), name: "LOAD segment".to_owned() }];
+        return vec![Span { address, file: segment, name: "LOAD segment".to_owned() }];
     }
     let next: Vec<u64> = sections.iter().skip(1).map(|(from, ..)| *from).collect();
-    let mut pieces = Vec::with_capacity(sections.len());
+    let mut spans = Vec::with_capacity(sections.len());
     for (index, (from, to, name)) in sections.iter().enumerate() {
         let to = next.get(index).copied().unwrap_or(*to);
-        // In the segment: filtered above.
-        let (start, stop) = ((from - u64::from(offset)) as usize, (to - u64::from(offset)) as usize);
-        if let Some(part) = bytes.get(start..stop).filter(|part| !part.is_empty()) {
-            let address = address.saturating_add(start as u32);
-            pieces.push(Piece { address, bytes: part.to_vec(), name: (*name).to_owned() });
+        if *from < to {
+            // In the segment, which has 32 bits: filtered above.
+            let address = address.saturating_add((from - segment.start) as u32);
+            spans.push(Span { address, file: *from..to, name: (*name).to_owned() });
         }
     }
-    pieces
+    spans
 }
 
 fn malformed(what: String) -> Failure {

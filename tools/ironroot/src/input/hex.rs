@@ -1,8 +1,10 @@
 //! Intel HEX, read strictly: a record that is wrong in any way is an error with its line, never skipped.
 
+use std::io::{self, BufRead, Read, Write};
+
 use ironroot_codes::{Code, input};
 
-use super::{Piece, overlap};
+use super::{Piece, describe, overlap};
 use crate::error::{Failure, Result};
 
 /// A record's type byte and the number of data bytes it must have (`None`: any).
@@ -34,11 +36,37 @@ pub struct Hex {
 /// Parses a whole file.
 pub fn parse(text: &[u8]) -> Result<Hex> {
     let mut pieces: Vec<Piece> = Vec::new();
+    let entry = read(text, |address, data, line| {
+        append(&mut pieces, address, data, line);
+        Ok(())
+    })?;
+    join(pieces).map(|pieces| Hex { pieces, entry })
+}
+
+/// No record is longer: a colon, 255 bytes with head and checksum in hex digits, and the line end.
+const MAX_LINE: u64 = 1 + 2 * (255 + 5) + 2;
+
+/// Reads a file record by record: `sink` gets the address, the bytes and the line number of each data record, in the order
+/// of the file. Returns the start address, if the file has one.
+pub fn read(
+    mut text: impl BufRead,
+    mut sink: impl FnMut(u32, &[u8], usize) -> Result,
+) -> Result<Option<u32>> {
     let mut entry = None;
     let mut base: u32 = 0;
     let mut ended = false;
-    for (index, line) in text.split(|&b| b == b'\n').enumerate() {
-        let number = index + 1;
+    let mut line = Vec::new();
+    for number in 1_usize.. {
+        line.clear();
+        // Bounded: a file without line ends must not be read into memory as one line.
+        let read = text.by_ref().take(MAX_LINE + 1).read_until(b'\n', &mut line);
+        let read = read.map_err(|e| Failure::new(input::FILE_UNREADABLE, e.to_string()))?;
+        if read == 0 {
+            break;
+        }
+        if read as u64 > MAX_LINE {
+            return Err(malformed(number, "the line is longer than any record"));
+        }
         let line = line.trim_ascii();
         if line.is_empty() {
             continue;
@@ -54,7 +82,7 @@ pub fn parse(text: &[u8]) -> Result<Hex> {
                     .checked_add(u32::from(record.offset))
                     .filter(|a| a.checked_add(data.len() as u32).is_some())
                     .ok_or_else(|| malformed(number, "the data goes beyond the 32-bit address space"))?;
-                append(&mut pieces, address, data, number);
+                sink(address, data, number)?;
             }
             (END, _) => ended = true,
             (EXTENDED_SEGMENT, &[a, b]) => base = u32::from(u16::from_be_bytes([a, b])) << 4,
@@ -68,7 +96,7 @@ pub fn parse(text: &[u8]) -> Result<Hex> {
         let what = "the end-of-file record (:00000001FF) is missing: the file is cut off";
         return Err(Failure::new(input::HEX_MALFORMED, what));
     }
-    join(pieces).map(|pieces| Hex { pieces, entry })
+    Ok(entry)
 }
 
 struct Record {
@@ -140,7 +168,9 @@ fn join(mut pieces: Vec<Piece>) -> Result<Vec<Piece>> {
     let mut joined: Vec<Piece> = Vec::with_capacity(pieces.len());
     for piece in pieces {
         match joined.last_mut() {
-            Some(last) if last.end() > u64::from(piece.address) => return Err(overlap(last, &piece)),
+            Some(last) if last.end() > u64::from(piece.address) => {
+                return Err(overlap(&describe(last), &describe(&piece)));
+            }
             Some(last) if last.end() == u64::from(piece.address) => {
                 last.bytes.extend_from_slice(&piece.bytes)
             }
@@ -156,20 +186,85 @@ fn malformed(line: usize, what: &str) -> Failure {
 
 /// Writes `bytes` at `address` as Intel HEX, 16 bytes a record.
 pub fn write(address: u32, bytes: &[u8]) -> Vec<u8> {
-    let mut text = String::new();
-    let mut upper = None;
-    for (index, chunk) in bytes.chunks(16).enumerate() {
-        // A record never crosses a 64 KB line if the start is aligned to 16, which slots are; wrapping only keeps
-        // an absurd address from being a panic.
-        let at = address.wrapping_add((index * 16) as u32);
-        if upper != Some(at >> 16) {
-            upper = Some(at >> 16);
-            push_record(&mut text, 0, EXTENDED_LINEAR, &((at >> 16) as u16).to_be_bytes());
-        }
-        push_record(&mut text, at as u16, DATA, chunk);
+    let mut text = Vec::new();
+    let mut writer = Writer::new(&mut text);
+    // Writing to memory does not fail.
+    let _ = writer.at(address).and_then(|()| writer.write(bytes)).and_then(|()| writer.finish());
+    text
+}
+
+/// Bytes of a data record.
+const RECORD: usize = 16;
+
+/// Writes Intel HEX piece by piece: [`Writer::at`] says where what follows goes.
+#[derive(Debug)]
+pub struct Writer<W> {
+    out: W,
+    /// Address of the first byte in `kept`.
+    address: u32,
+    upper: Option<u32>,
+    /// What does not fill a record yet.
+    kept: Vec<u8>,
+}
+
+impl<W: Write> Writer<W> {
+    /// A writer that begins at address 0.
+    pub fn new(out: W) -> Self {
+        Writer { out, address: 0, upper: None, kept: Vec::with_capacity(RECORD) }
     }
-    push_record(&mut text, 0, END, &[]);
-    text.into_bytes()
+
+    /// What follows goes to `address`.
+    pub fn at(&mut self, address: u32) -> io::Result<()> {
+        self.flush_record()?;
+        self.address = address;
+        Ok(())
+    }
+
+    /// Writes `bytes` behind those before.
+    pub fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            // A record never crosses a 64 KB line: its offset has 16 bits.
+            let line = (0x1_0000 - (self.address as usize & 0xFFFF)).min(RECORD);
+            let (now, later) = bytes.split_at(bytes.len().min(line.saturating_sub(self.kept.len())));
+            self.kept.extend_from_slice(now);
+            bytes = later;
+            if self.kept.len() >= line {
+                self.flush_record()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the file.
+    pub fn finish(&mut self) -> io::Result<()> {
+        self.flush_record()?;
+        self.record(0, END, &[])?;
+        self.out.flush()
+    }
+
+    fn flush_record(&mut self) -> io::Result<()> {
+        if self.kept.is_empty() {
+            return Ok(());
+        }
+        let upper = self.address >> 16;
+        if self.upper != Some(upper) {
+            self.upper = Some(upper);
+            self.record(0, EXTENDED_LINEAR, &(upper as u16).to_be_bytes())?;
+        }
+        let kept = std::mem::take(&mut self.kept);
+        self.record(self.address as u16, DATA, &kept)?;
+        // Wrapping only keeps an absurd address from being a panic.
+        self.address = self.address.wrapping_add(kept.len() as u32);
+        self.kept = kept;
+        self.kept.clear();
+        Ok(())
+    }
+
+    fn record(&mut self, offset: u16, kind: u8, data: &[u8]) -> io::Result<()> {
+        let mut text = String::with_capacity(2 * data.len() + 12);
+        push_record(&mut text, offset, kind, data);
+        self.out.write_all(text.as_bytes())
+    }
 }
 
 fn push_record(text: &mut String, offset: u16, kind: u8, data: &[u8]) {

@@ -115,11 +115,17 @@ pub fn parse(path: &Path, data: &[u8]) -> Result<Application> {
 
 const ELF_MAGIC: &[u8] = b"\x7fELF";
 
-fn overlap(a: &Piece, b: &Piece) -> Failure {
-    Failure::new(input::APP_OVERLAP, format!("{} and {} overlap", describe(a), describe(b)))
+/// Two stretches, as [`describe_range`] shows them, claim the same address.
+pub(crate) fn overlap(a: &str, b: &str) -> Failure {
+    Failure::new(input::APP_OVERLAP, format!("{a} and {b} overlap"))
 }
 
 /// A piece as messages show it: `.text at 0x08020400..0x08021000`.
 fn describe(piece: &Piece) -> String {
-    format!("{} at {:#010x}..{:#010x}", piece.name, piece.address, piece.end())
+    describe_range(&piece.name, piece.address, piece.end())
+}
+
+/// The same of a stretch whose bytes are elsewhere.
+pub(crate) fn describe_range(name: &str, address: u32, end: u64) -> String {
+    format!("{name} at {address:#010x}..{end:#010x}")
 }

@@ -3,6 +3,7 @@
 pub mod names;
 pub mod record;
 pub mod session;
+pub mod slots;
 
 use std::fs::File;
 use std::path::Path;
@@ -15,7 +16,8 @@ use crate::{atomic, firmware, input as application, interrupt};
 
 /// The system flash of every virtual device: the root security services that this build carries.
 pub fn system_flash() -> Result<RomImage> {
-    let pieces = program(&firmware::RSS)?;
+    let mut pieces = program(&firmware::RSS)?;
+    pieces.extend(program(&firmware::RSS_INSTALL)?);
     let rom = RomImage::from_segments(pieces.into_iter().map(|p| (p.address, p.bytes)))
         .map_err(|e| Failure::new(input::FIRMWARE_INVALID, e.to_string()).about(firmware::RSS.name))?;
     if !rom.has_rss() {

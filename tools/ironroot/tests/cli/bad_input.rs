@@ -55,7 +55,7 @@ fn options_of_the_image() {
     dir.run("image sign -k key.pem -v 1.2.3 -s auto --pad --custom-tlv 0x00a0 0x0102 good.elf -o slot.bin")
         .exit_ok();
     let slot = dir.read("slot.bin");
-    assert_eq!(slot.len(), 0xE_0000);
+    assert_eq!(slot.len(), 0x6_0000);
     assert_eq!(slot[slot.len() - 16..][..6], [0x20, 0, 0x2d, 0xe1, 0x5d, 0x29]);
     let info = dir.run("image info slot.bin --json").result();
     assert_eq!(info["security_counter"], 0x0102_0003);
@@ -167,7 +167,7 @@ fn applications_for_another_address() {
 fn applications_that_are_too_large() {
     let dir = bench();
     // The whole slot, without a byte for signature and trailer.
-    sign_refused(&dir, "full.raw", &program(VECTORS, 0xE_0000 - 0x400), "IR-1208");
+    sign_refused(&dir, "full.raw", &program(VECTORS, 0x6_0000 - 0x400), "IR-1208");
     let cause = sign_refused(&dir, "huge.elf", &elf(&[(VECTORS, program(VECTORS, 0x20_0000))], 0), "IR-1208");
     assert!(cause.contains("bytes too far"), "{cause}");
     dir.write("two.raw", &program(VECTORS, 0x8000));

@@ -1,7 +1,15 @@
 //! The command line as a user meets it: the binary, its exit codes, its files.
 
 mod bad_input;
+#[path = "../../../keystore/tests/common/mod.rs"]
+mod common;
 mod errors;
+mod image;
+mod image_misuse;
 mod keys;
+mod license;
+mod offline;
 mod outputs;
+mod prove;
 mod support;
+mod tokens;

@@ -67,6 +67,11 @@ impl Scratch {
             .current_dir(self.dir.path())
             .env_remove("NO_COLOR")
             .env_remove("COLUMNS")
+            .env_remove("IRONROOT_PASSPHRASE")
+            .env_remove("IRONROOT_PIN")
+            .env_remove("IRONROOT_PKCS11_MODULE")
+            // Nobody is there to type a passphrase.
+            .stdin(std::process::Stdio::null())
             .output()
             .unwrap();
         Run {

@@ -1,12 +1,12 @@
 //! The bootloader at the other end of a wire: commands of the protocol, with refusals that say why.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ironroot_codes::transport;
 use ironroot_layout::stm32h735::SECTOR_COUNT;
 use ironroot_uart_bootloader::host::{Error, Exchange, Part, Poll};
-use ironroot_uart_bootloader::protocol::{BLOCK, COMMANDS};
+use ironroot_uart_bootloader::protocol::{BLOCK, COMMANDS, SPECIAL_WRITE};
 use ironroot_uart_bootloader::special;
 use serde_json::json;
 
@@ -14,10 +14,17 @@ use super::link::Link;
 use crate::error::{Context, Failure, Result};
 use crate::report::{BOLD, Reporter};
 
+/// A line on which nothing came for so long is quiet.
+const QUIET: Duration = Duration::from_millis(100);
+/// Most time for a line to become quiet.
+const RECOVERY: Duration = Duration::from_secs(5);
+
 /// A bootloader that has answered the first byte.
 pub struct Bootloader {
     /// The wire.
     pub link: Link,
+    /// Bytes that went over it, both ways: what a line of some rate would have carried.
+    pub carried: u64,
     line: VecDeque<u8>,
     name: String,
 }
@@ -26,15 +33,15 @@ impl Bootloader {
     /// Opens the device and synchronises.
     pub fn connect(name: &str, baud: u32) -> Result<Self> {
         let link = Link::open(name, baud)?;
-        let mut bootloader = Bootloader { link, line: VecDeque::new(), name: name.to_owned() };
+        let mut bootloader = Bootloader { link, carried: 0, line: VecDeque::new(), name: name.to_owned() };
         bootloader.synchronise()?;
         Ok(bootloader)
     }
 
     /// The first byte; a NACK means that another command has sent it before.
-    fn synchronise(&mut self) -> Result {
+    pub fn synchronise(&mut self) -> Result {
         let mut script = Exchange::sync();
-        match self.drive(&mut script).about(&self.name) {
+        match self.drive(&mut script, Duration::ZERO).about(&self.name) {
             Err(_) if script.error() == Some(Error::Nack(Part::Command)) => Ok(()),
             Err(failure) if failure.code == transport::TIMEOUT => Err(failure.fix(
                 "Reset the device with BOOT0 high. A device at RDP level 2, or with a secure area, has no bootloader to offer.",
@@ -44,22 +51,55 @@ impl Bootloader {
     }
 
     /// Runs one command to its end.
-    pub fn run(&mut self, mut script: Exchange) -> Result<Exchange> {
-        self.drive(&mut script).about(&self.name)?;
+    pub fn run(&mut self, script: Exchange) -> Result<Exchange> {
+        self.run_patiently(script, Duration::ZERO)
+    }
+
+    /// The same with a device that may take so long for each answer, if that is more than the protocol allows.
+    pub fn run_patiently(&mut self, mut script: Exchange, least: Duration) -> Result<Exchange> {
+        self.drive(&mut script, least).about(&self.name)?;
         Ok(script)
     }
 
-    fn drive(&mut self, script: &mut Exchange) -> Result {
+    /// Ends a frame that lost bytes on the way: whatever the device still waits for, it gets, and refuses. Then the line is
+    /// quiet, and the next command is read from its beginning.
+    pub fn recover(&mut self) -> Result {
+        // More than the longest frame has. Commands are pairs of bytes, and it is not known where in a pair the frame ended: an
+        // odd number, so that a second time begins at the other one.
+        self.link.send(&[0; SPECIAL_WRITE + 257])?;
+        let end = Instant::now() + RECOVERY;
+        while Instant::now() < end {
+            match self.link.receive(&mut self.line, QUIET) {
+                Ok(()) => {}
+                Err(failure) if failure.code == transport::TIMEOUT => break,
+                Err(failure) => return Err(failure),
+            }
+        }
+        self.line.clear();
+        Ok(())
+    }
+
+    /// Forgets what has arrived and was not asked for.
+    pub fn forget(&mut self) {
+        while self.link.receive(&mut self.line, Duration::ZERO).is_ok() {}
+        self.line.clear();
+    }
+
+    fn drive(&mut self, script: &mut Exchange, least: Duration) -> Result {
         loop {
             match script.poll() {
-                Poll::Send(bytes) => self.link.send(bytes)?,
+                Poll::Send(bytes) => {
+                    self.carried += bytes.len() as u64;
+                    self.link.send(bytes)?;
+                }
                 Poll::Done => return Ok(()),
                 Poll::Receive(patience) => {
                     if self.line.is_empty() {
-                        let limit = Duration::from_millis(patience.milliseconds().into());
+                        let limit = Duration::from_millis(patience.milliseconds().into()).max(least);
                         self.link.receive(&mut self.line, limit)?;
                     }
                     if let Some(byte) = self.line.pop_front() {
+                        self.carried += 1;
                         script.received(byte).map_err(refusal)?;
                     }
                 }

@@ -21,8 +21,10 @@ use crate::vdev::{self, HeldBoard};
 
 /// The USART of a virtual device that is used.
 const USART: u8 = 3;
-/// Instructions that a virtual device may take for a byte.
+/// Instructions that a virtual device may take for a byte, for each second of patience.
 const BUDGET: u64 = 500_000_000;
+/// Millions of instructions after which a virtual device has made its reset.
+const SETTLE: u32 = 20;
 
 /// An open wire.
 pub enum Link {
@@ -95,7 +97,9 @@ impl Link {
     pub fn receive(&mut self, line: &mut impl Extend<u8>, limit: Duration) -> Result {
         match self {
             Link::Vdev(device) => {
-                let mut left = BUDGET;
+                // Without patience: only what is on the line already.
+                let mut left =
+                    if limit.is_zero() { 1 } else { BUDGET.saturating_mul(limit.as_secs().max(1)) };
                 while left > 0 {
                     interrupt::check()?;
                     let piece = left.min(1_000_000);
@@ -136,6 +140,25 @@ impl Link {
         match self {
             Link::Uart(_) => None,
             Link::Vdev(device) => Some(&mut device.session),
+        }
+    }
+
+    /// Gives the device time for a reset that it makes by itself.
+    pub fn settle(&mut self) -> Result {
+        match self {
+            Link::Uart(_) => {
+                std::thread::sleep(Duration::from_millis(200));
+                interrupt::check()
+            }
+            Link::Vdev(device) => {
+                for _ in 0..SETTLE {
+                    interrupt::check()?;
+                    if device.session.machine.run(1_000_000) != Stop::Limit {
+                        break;
+                    }
+                }
+                Ok(())
+            }
         }
     }
 

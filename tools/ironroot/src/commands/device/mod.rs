@@ -1,8 +1,8 @@
 //! `ironroot device`: a device seen from outside, and flashed through its system bootloader.
 
-mod bootloader;
+pub mod bootloader;
 mod diagnose;
-mod link;
+pub mod link;
 mod memory;
 
 use std::path::Path;

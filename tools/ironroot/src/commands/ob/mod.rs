@@ -12,7 +12,7 @@ mod lint;
 mod plan;
 pub mod probe;
 mod show;
-mod wanted;
+pub mod wanted;
 
 pub use describe::outlook_value;
 pub use plan::write_outlook;

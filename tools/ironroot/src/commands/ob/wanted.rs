@@ -34,16 +34,12 @@ const EMPTY: OptionBytes = OptionBytes { optsr: 0, prar: 0, scar: 0, wpsn: 0, bo
 impl WantedArgs {
     /// Everything that was asked for; something must have been.
     pub fn parse(&self) -> Result<Wanted> {
-        let mut wanted = Wanted { values: EMPTY, masks: EMPTY, names: Vec::new() };
+        let mut wanted = Wanted::nothing();
         if let Some(path) = &self.file {
             wanted.add_file(path)?;
         }
         for argument in &self.fields {
-            let Some((name, value)) = argument.split_once('=') else {
-                let cause = format!("`{argument}` is no FIELD=VALUE");
-                return Err(Failure::new(input::OPTION_BAD_VALUE, cause));
-            };
-            wanted.set(name, value)?;
+            wanted.add_assignment(argument)?;
         }
         if wanted.names.is_empty() {
             return Err(Failure::new(
@@ -56,9 +52,14 @@ impl WantedArgs {
 }
 
 impl Wanted {
+    /// Nothing is wanted yet.
+    pub const fn nothing() -> Self {
+        Wanted { values: EMPTY, masks: EMPTY, names: Vec::new() }
+    }
+
     /// From a TOML file alone.
     pub fn from_file(path: &Path) -> Result<Self> {
-        let mut wanted = Wanted { values: EMPTY, masks: EMPTY, names: Vec::new() };
+        let mut wanted = Wanted::nothing();
         wanted.add_file(path)?;
         if wanted.names.is_empty() {
             let failure = Failure::new(input::OPTION_NOTHING_WANTED, "the file names no field");
@@ -68,9 +69,13 @@ impl Wanted {
     }
 
     fn add_file(&mut self, path: &Path) -> Result {
-        let invalid = |cause: String| Failure::new(input::OPTION_FILE_INVALID, cause).about(path.display());
-        let bytes = files::read(path)?;
-        let text = String::from_utf8(bytes).map_err(|e| invalid(e.to_string()))?;
+        self.add_toml(&files::read(path)?).about(path.display())
+    }
+
+    /// The fields of a TOML file with this content.
+    pub fn add_toml(&mut self, bytes: &[u8]) -> Result {
+        let invalid = |cause: String| Failure::new(input::OPTION_FILE_INVALID, cause);
+        let text = std::str::from_utf8(bytes).map_err(|e| invalid(e.to_string()))?;
         let table: toml::Table = text.parse().map_err(|e: toml::de::Error| invalid(e.to_string()))?;
         for (name, value) in table {
             let text = match value {
@@ -84,9 +89,23 @@ impl Wanted {
                     )));
                 }
             };
-            self.set(&name, &text).about(path.display())?;
+            self.set(&name, &text)?;
         }
         Ok(())
+    }
+
+    /// One `FIELD=VALUE`.
+    pub fn add_assignment(&mut self, argument: &str) -> Result {
+        let Some((name, value)) = argument.split_once('=') else {
+            let cause = format!("`{argument}` is no FIELD=VALUE");
+            return Err(Failure::new(input::OPTION_BAD_VALUE, cause));
+        };
+        self.set(name, value)
+    }
+
+    /// The wanted bits of a register, and which of its bits are wanted.
+    pub const fn of(&self, register: Register) -> (u32, u32) {
+        (register.of(&self.values), register.of(&self.masks))
     }
 
     fn set(&mut self, name: &str, text: &str) -> Result {

@@ -3,6 +3,7 @@
 mod bench;
 mod external;
 mod gdb;
+mod install;
 mod new;
 mod probe;
 mod profile;
@@ -36,6 +37,7 @@ enum Command {
     Run(run::Run),
     Show(show::Show),
     External(external::External),
+    Install(install::Install),
     Gdb(gdb::Gdb),
     Probe(probe::Probe),
     Trace(trace::Trace),
@@ -50,6 +52,7 @@ pub fn run(args: &Vdev, report: &mut Reporter<'_>) -> Result {
         Command::Run(args) => run::run(args, report),
         Command::Show(args) => show::run(args, report),
         Command::External(args) => external::run(args, report),
+        Command::Install(args) => install::run(args, report),
         Command::Gdb(args) => gdb::run(args, report),
         Command::Probe(args) => probe::run(args, report),
         Command::Trace(args) => trace::run(args, report),

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use clap::Args;
 use ironroot_chip::Board;
 use ironroot_codes::input;
+use ironroot_sfi::Product;
 use serde_json::json;
 
 use crate::device::Device;
 use crate::error::{Failure, Result};
 use crate::report::{BOLD, Reporter, printable};
-use crate::{atomic, hex, number, vdev};
+use crate::{atomic, files, hex, identity, number, vdev};
 
 /// Make a board file with a factory-fresh part
 #[derive(Args, Debug)]
@@ -19,6 +20,7 @@ use crate::{atomic, hex, number, vdev};
 Examples:
   ironroot vdev new my.board
   ironroot vdev new my.board --uid 495256440000000000000001
+  ironroot vdev new my.board --maker-key maker.pem
   ironroot vdev new my.board --force --json")]
 pub struct New {
     /// Board file to write
@@ -33,6 +35,9 @@ pub struct New {
     /// Product id that the system bootloader reports: stm32flash 0.7 knows 0x450 [default: the part's own, 0x483]
     #[arg(long, value_name = "PID", value_parser = number::parse_pid)]
     bootloader_pid: Option<u16>,
+    /// The maker whose certificate the chip gets: a P-256 private key [default: the demo maker, whose key is public]
+    #[arg(long, value_name = "FILE")]
+    maker_key: Option<PathBuf>,
     /// Replace an existing file
     #[arg(long)]
     force: bool,
@@ -53,6 +58,9 @@ pub fn run(args: &New, report: &mut Reporter<'_>) -> Result {
         }
     };
     board.set_bootloader_pid(args.bootloader_pid);
+    let maker = identity::maker(args.maker_key.as_deref())?;
+    board.set_identity(identity::create(Product::STM32H735, &maker)?);
+    files::not_an_input(&args.board, args.maker_key.as_deref())?;
     atomic::target(&args.board).map_err(|e| Failure::write(&args.board, &e))?;
     if args.force {
         // Held if somebody runs it: a board must not change under a running device.
@@ -65,12 +73,13 @@ pub fn run(args: &New, report: &mut Reporter<'_>) -> Result {
     }
     vdev::save(&board, &args.board)?;
     let uid = hex::encode(board.uid());
-    let data =
-        json!({ "board": args.board.display().to_string(), "part": args.part.name(), "unique_id": uid });
+    let demo = args.maker_key.is_none();
+    let data = json!({ "board": args.board.display().to_string(), "part": args.part.name(), "unique_id": uid, "demo_maker": demo });
     let text = format!(
-        "{BOLD}{}{BOLD:#}  {}, unique id {uid}",
+        "{BOLD}{}{BOLD:#}  {}, unique id {uid}{}",
         printable(&args.board.display().to_string()),
-        args.part.name()
+        args.part.name(),
+        if demo { ", certificate of the demo maker" } else { "" }
     );
     report.result("vdev new", data, text);
     Ok(())

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use ironroot_boot::HandOffError;
+use ironroot_chip::supply::POWER_CUT;
+use ironroot_chip::{CutEffect, FlashOperation, PowerCut};
 use ironroot_codes::vdev as codes;
 use ironroot_cpu::machine::Stop;
 use ironroot_cpu::semihosting;
@@ -26,6 +28,7 @@ Examples:
   ironroot vdev run my.board
   ironroot vdev run my.board --until done
   ironroot vdev run my.board --instructions 50000000 --json
+  ironroot vdev run my.board --cut-at 7:broken
   ironroot vdev run my.board --uart pty
   ironroot vdev run my.board --uart tcp:127.0.0.1:5555")]
 pub struct Run {
@@ -54,9 +57,31 @@ pub struct Run {
     /// Serve BKPT 0xAB as semihosting: text goes where the serial ports go, SYS_EXIT ends the run
     #[arg(long)]
     semihosting: bool,
+    /// Cut the power at the Nth flash operation (word or page programmed, sector erased, option bytes changed); EFFECT is
+    /// what it leaves: before, after, torn (a mix of bits that reads), broken (a mix that fails ECC), half (of an erase)
+    #[arg(long, value_name = "N[:EFFECT[:SEED]]", value_parser = parse_cut)]
+    cut_at: Option<PowerCut>,
     /// Leave the board file as it is
     #[arg(long)]
     dry_run: bool,
+}
+
+/// `7`, `7:torn`, `7:torn:42`.
+fn parse_cut(text: &str) -> std::result::Result<PowerCut, String> {
+    let mut parts = text.splitn(3, ':');
+    let operation = parse_count(parts.next().unwrap_or_default())?;
+    if operation == 0 {
+        return Err("operations are counted from 1".to_owned());
+    }
+    let effect = match parts.next() {
+        None => CutEffect::Broken,
+        Some(name) => name.parse().map_err(|_| {
+            let names: Vec<&str> = CutEffect::ALL.iter().map(|effect| effect.name()).collect();
+            format!("`{name}` is no effect; there are {}", names.join(", "))
+        })?,
+    };
+    let seed = parts.next().map_or(Ok(0), parse_count)?;
+    Ok(PowerCut { operation, effect, seed })
 }
 
 /// Plain counts go beyond 32 bits; the other forms are those of all numbers.
@@ -165,6 +190,8 @@ pub fn run(args: &Run, report: &mut Reporter<'_>) -> Result {
     report.task_begin("run", "running the device");
     let mut session = Session::power_on(&board, &rom);
     session.machine.core.semihosting = args.semihosting;
+    session.chip().cut_power_at(args.cut_at);
+    session.chip().record_flash_operations(args.cut_at.is_some());
     let mut watch = Watch {
         report,
         console,
@@ -253,6 +280,7 @@ fn finish(args: &Run, session: &mut Session, end: End, report: &mut Reporter<'_>
         End::Stopped(Stop::Idle) => "asleep",
         End::Stopped(Stop::Limit) => "instructions",
         End::Stopped(Stop::Lockup) => "lockup",
+        End::Stopped(Stop::Chip(POWER_CUT)) => "power-cut",
         End::Stopped(_) => "stopped",
         End::Interrupted => "interrupted",
     };
@@ -283,6 +311,7 @@ fn finish(args: &Run, session: &mut Session, end: End, report: &mut Reporter<'_>
                 "Compare with what the device wrote above; `ironroot vdev show` tells how its boot ends.",
             ));
         }
+        (End::Stopped(Stop::Chip(POWER_CUT)), _) => {}
         (End::Stopped(stop), _) if !matches!(stop, Stop::Idle | Stop::Limit) => {
             return Err(stopped(stop, pc));
         }
@@ -293,9 +322,13 @@ fn finish(args: &Run, session: &mut Session, end: End, report: &mut Reporter<'_>
         Err(HandOffError::Missing) => "none".to_owned(),
         Err(other) => format!("not usable: {}", other.code()),
     };
+    let operations = session.chip().take_flash_operations();
+    let cut = (end == End::Stopped(Stop::Chip(POWER_CUT))).then(|| operations.last().copied()).flatten();
     let data = json!({
         "board": args.board.display().to_string(),
         "end": reason,
+        "flash_operations": session.chip().flash_operations(),
+        "cut": cut.map(|operation| operation.to_string()),
         "pc": pc,
         "instructions": now.instructions,
         "virtual_ns": now.nanoseconds,
@@ -304,7 +337,8 @@ fn finish(args: &Run, session: &mut Session, end: End, report: &mut Reporter<'_>
         "saved": !args.dry_run,
     });
     let text = format!(
-        "{DIM}ended: {reason} at {pc:#010x} after {} instructions, {:.3} ms of virtual time{DIM:#}\n{BOLD}hand-off{BOLD:#} {}",
+        "{}{DIM}ended: {reason} at {pc:#010x} after {} instructions, {:.3} ms of virtual time{DIM:#}\n{BOLD}hand-off{BOLD:#} {}",
+        cut_line(args.cut_at, cut, operations.len()),
         now.instructions,
         now.nanoseconds as f64 / 1e6,
         printable(&hand_off),
@@ -313,9 +347,38 @@ fn finish(args: &Run, session: &mut Session, end: End, report: &mut Reporter<'_>
     Ok(())
 }
 
+/// What became of `--cut-at`; empty without it.
+fn cut_line(wanted: Option<PowerCut>, cut: Option<FlashOperation>, operations: usize) -> String {
+    match (wanted, cut) {
+        (None, _) => String::new(),
+        (Some(PowerCut { operation, effect, .. }), Some(what)) => {
+            format!("{BOLD}power cut{BOLD:#} at flash operation {operation}, {what}: {effect}\n")
+        }
+        (Some(PowerCut { operation, .. }), None) => {
+            format!(
+                "{BOLD}power not cut{BOLD:#}: {operation} was asked for, {operations} flash operations came\n"
+            )
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn power_cuts_are_written_as_operation_effect_and_seed() {
+        let cut = |operation, effect, seed| Ok(PowerCut { operation, effect, seed });
+        assert_eq!(parse_cut("7"), cut(7, CutEffect::Broken, 0));
+        assert_eq!(parse_cut("1_000:torn"), cut(1000, CutEffect::Torn, 0));
+        assert_eq!(parse_cut("3:half:0x10"), cut(3, CutEffect::Half, 16));
+        for bad in ["", "0", "x", "1:", "1:sideways", "1:torn:x"] {
+            assert!(parse_cut(bad).is_err(), "{bad}");
+        }
+        assert!(
+            parse_cut("1:sideways").is_err_and(|text| text.contains("before, after, torn, broken, half"))
+        );
+    }
 
     #[test]
     fn a_core_that_stopped_is_no_success_and_says_why() {

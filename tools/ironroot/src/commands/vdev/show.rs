@@ -18,6 +18,7 @@ use crate::firmware;
 use crate::hex;
 use crate::report::{BOLD, DIM, Reporter, printable};
 use crate::vdev::session::Session;
+use crate::vdev::slots::{PLACES, Place};
 use crate::vdev::{self, record};
 
 /// Show a board: option bytes decoded, key store, image in the slot, and how its next boot ends
@@ -53,6 +54,7 @@ pub fn run(args: &Show, report: &mut Reporter<'_>) -> Result {
     let options = options(board.options(), &mut text);
     let keys = key_store(&board, &mut text);
     let image = slot(&board, &mut text);
+    let slots: Vec<Value> = PLACES.iter().filter_map(|place| other_slot(&board, place, &mut text)).collect();
     let boot =
         if args.no_boot || firmware::RSS.elf.is_none() { Value::Null } else { next_boot(&board, &mut text)? };
     let data = json!({
@@ -63,6 +65,7 @@ pub fn run(args: &Show, report: &mut Reporter<'_>) -> Result {
         "options": options,
         "key_store": keys,
         "slot": image,
+        "slots": slots,
         "next_boot": boot,
     });
     report.result("vdev show", data, text.trim_end());
@@ -169,6 +172,16 @@ fn slot(board: &Board, text: &mut String) -> Value {
         }
         Err(error) => refusal("slot", error.code(), text),
     }
+}
+
+/// A slot with an image or a trailer in it; that of the application is told of already, unless its trailer says something.
+fn other_slot(board: &Board, place: &Place, text: &mut String) -> Option<Value> {
+    let (what, data) = place.describe(board)?;
+    let is_application = place.image == 0 && place.name == "primary";
+    if !is_application || !data["state"].is_null() {
+        let _ = writeln!(text, "  {:<10} image {}: {what}", place.name, place.image);
+    }
+    Some(data)
 }
 
 fn refusal(what: &str, code: ironroot_codes::Code, text: &mut String) -> Value {

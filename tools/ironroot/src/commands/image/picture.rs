@@ -1,0 +1,180 @@
+//! A picture of an image and its slot: columns to scale, labels beside them that stay readable.
+
+use std::fmt::Write;
+use std::ops::Range;
+
+/// A stretch of a column.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// What it is.
+    pub label: String,
+    /// Where it is.
+    pub range: Range<u32>,
+    /// What colour it has.
+    pub kind: PartKind,
+}
+
+/// Kinds of stretches, by colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartKind {
+    /// Header and its padding.
+    Header,
+    /// What runs.
+    Payload,
+    /// TLVs under the signature.
+    Protected,
+    /// TLVs beside it.
+    Unprotected,
+    /// Nothing.
+    Free,
+    /// What the loader writes.
+    Trailer,
+}
+
+impl PartKind {
+    fn colour(self) -> &'static str {
+        match self {
+            PartKind::Header => "#4e79a7",
+            PartKind::Payload => "#76b7b2",
+            PartKind::Protected => "#59a14f",
+            PartKind::Unprotected => "#edc948",
+            PartKind::Free => "#eeeeee",
+            PartKind::Trailer => "#e15759",
+        }
+    }
+}
+
+/// A bar with its parts, from top to bottom by rising offset.
+#[derive(Debug, Clone)]
+pub struct Column {
+    /// Above the bar.
+    pub title: String,
+    /// By rising offset.
+    pub parts: Vec<Part>,
+}
+
+const BAR: u32 = 60;
+const WIDTH: u32 = 440;
+const TOP: u32 = 70;
+const LINE: u32 = 17;
+const LEAST_HEIGHT: u32 = 420;
+const MARGIN: u32 = 20;
+
+/// The picture as SVG.
+pub fn svg(title: &str, columns: &[Column]) -> String {
+    let most = columns.iter().map(|c| c.parts.len() as u32).max().unwrap_or(0);
+    let height = LEAST_HEIGHT.max(most * LINE);
+    let (total_width, total_height) = (MARGIN * 2 + WIDTH * columns.len() as u32, TOP + height + MARGIN);
+    let mut out = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{total_width}\" height=\"{total_height}\" \
+         viewBox=\"0 0 {total_width} {total_height}\" font-family=\"sans-serif\" font-size=\"12\">\n\
+         <title>{0}</title>\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n\
+         <text x=\"{MARGIN}\" y=\"26\" font-size=\"16\" font-weight=\"bold\">{0}</text>\n",
+        escape(title)
+    );
+    for (index, column) in columns.iter().enumerate() {
+        draw(&mut out, column, MARGIN + WIDTH * index as u32, height);
+    }
+    out.push_str("</svg>\n");
+    out
+}
+
+fn draw(out: &mut String, column: &Column, left: u32, height: u32) {
+    let start = column.parts.first().map_or(0, |p| p.range.start);
+    let end = column.parts.last().map_or(0, |p| p.range.end);
+    let length = f64::from(end.saturating_sub(start).max(1));
+    let y = |offset: u32| f64::from(TOP) + f64::from(offset - start) / length * f64::from(height);
+    // Writing to a String cannot fail, here and below.
+    let _ = writeln!(
+        out,
+        "<g>\n<text x=\"{left}\" y=\"52\" font-weight=\"bold\">{}</text>",
+        escape(&column.title)
+    );
+    let labels = spread(&column.parts, y, height);
+    for (part, label_y) in column.parts.iter().zip(labels) {
+        let (top, bottom) = (y(part.range.start), y(part.range.end));
+        let _ = writeln!(
+            out,
+            "<rect x=\"{left}\" y=\"{top:.2}\" width=\"{BAR}\" height=\"{:.2}\" fill=\"{}\" stroke=\"#333333\" \
+             stroke-width=\"0.5\"><title>{}</title></rect>",
+            bottom - top,
+            part.kind.colour(),
+            escape(&describe(part)),
+        );
+        let (bar_end, text_start) = (left + BAR, left + BAR + 28);
+        let _ = writeln!(
+            out,
+            "<polyline points=\"{bar_end},{:.2} {},{label_y:.2}\" fill=\"none\" stroke=\"#999999\" stroke-width=\"0.7\"/>\n\
+             <text x=\"{text_start}\" y=\"{:.2}\">{}</text>",
+            f64::midpoint(top, bottom),
+            text_start - 4,
+            label_y + 4.0,
+            escape(&describe(part)),
+        );
+    }
+    out.push_str("</g>\n");
+}
+
+fn describe(part: &Part) -> String {
+    format!("{:#x}  {}  ({})", part.range.start, part.label, size(part.range.end - part.range.start))
+}
+
+fn size(bytes: u32) -> String {
+    if bytes >= 10 * 1024 { format!("{} KB", bytes.div_ceil(1024)) } else { format!("{bytes} bytes") }
+}
+
+/// Where the labels go: beside their parts, but a line apart from each other.
+fn spread(parts: &[Part], y: impl Fn(u32) -> f64, height: u32) -> Vec<f64> {
+    let line = f64::from(LINE);
+    let (first, last) = (f64::from(TOP) + line / 2.0, f64::from(TOP + height) - line / 2.0);
+    let mut at: Vec<f64> =
+        parts.iter().map(|p| f64::midpoint(y(p.range.start), y(p.range.end)).clamp(first, last)).collect();
+    let mut least = first;
+    for label in &mut at {
+        *label = label.max(least);
+        least = *label + line;
+    }
+    // What was pushed over the lower edge goes back up; there is room for all lines.
+    let mut most = last;
+    for label in at.iter_mut().rev() {
+        *label = label.min(most);
+        most = *label - line;
+    }
+    at
+}
+
+/// For text between tags: names from files and command lines among it.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            // XML has no way to write most control characters.
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_do_not_overlap_however_small_the_parts() {
+        let mut parts: Vec<Part> = (0..30)
+            .map(|i| Part { label: "a<b>&\u{1b}".into(), range: i..i + 1, kind: PartKind::Free })
+            .collect();
+        parts.push(Part { label: "rest".into(), range: 30..1_000_000, kind: PartKind::Payload });
+        let height = LEAST_HEIGHT.max(parts.len() as u32 * LINE);
+        let at = spread(&parts, |o| f64::from(TOP) + f64::from(o) / 1e6 * f64::from(height), height);
+        assert!(at.windows(2).all(|pair| pair[1] - pair[0] >= f64::from(LINE) - 0.001), "{at:?}");
+        assert!(at.iter().all(|y| *y > f64::from(TOP) && *y < f64::from(TOP + height)));
+        let svg = svg("x", &[Column { title: "t".into(), parts }]);
+        assert!(!svg.contains("a<b") && svg.contains("a&lt;b&gt;&amp;\u{fffd}"));
+    }
+}
