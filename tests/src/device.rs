@@ -107,8 +107,9 @@ pub struct Device {
 impl Device {
     /// Our ROM.
     pub fn rom() -> RomImage {
-        RomImage::from_segments(load_pieces(&std::fs::read(firmware("rss")).expect("readable")))
-            .expect("the ROM fits system flash")
+        let parts = ["rss", "rss-install"];
+        let pieces = parts.map(|name| load_pieces(&std::fs::read(firmware(name)).expect("readable")));
+        RomImage::from_segments(pieces.concat()).expect("the ROM fits system flash")
     }
 
     /// A chip with our ROM on `board`, just powered on.
@@ -183,7 +184,8 @@ impl Device {
 
     /// Bytes of memory past all protections.
     pub fn peek_bytes(&self, address: u32, length: u32) -> Vec<u8> {
-        (address..address + length).map(|address| self.peek(address)).collect()
+        let offset = self.machine.core.bus.arena_offset(address).expect("an address of a memory");
+        self.machine.memory().slice(offset, length as usize).to_vec()
     }
 
     /// A word of memory past all protections.

@@ -6,10 +6,13 @@
 #![forbid(unsafe_code)]
 
 pub mod assemble;
+pub mod core_crypto;
 pub mod device;
 mod oracle;
 mod scratch;
 pub mod serial;
+pub mod size;
+pub mod update;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -355,7 +355,10 @@ fn bootloader_services_initialise_the_secure_area() {
     assert!(board.preload(FLASH, &sleeper(FLASH)));
     let (mut device, mut serial) = start(&board);
     let d = &mut device;
-    assert_eq!(ask(d, &mut serial, special::GET_VERSION, &[]), (vec![0, 1, 0, 0], special::OK));
+    assert_eq!(
+        ask(d, &mut serial, special::GET_VERSION, &[]),
+        (rss::SERVICES_VERSION.to_le_bytes().to_vec(), special::OK)
+    );
     assert_eq!(ask(d, &mut serial, special::GET_STATUS, &[]), (vec![0; 4], special::OK));
     let good = area(SECTOR, FLASH, 1);
     for (data, status) in [

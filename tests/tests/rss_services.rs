@@ -80,7 +80,7 @@ fn status(device: &mut Device) -> u32 {
 #[test]
 fn rss_get_version_and_reserved_entries() {
     let call = |entry| returned(&mut Device::on(&board(NO_AREA, entry, 0, 0)));
-    assert_eq!(call(rss::GET_VERSION.value()), 0x0000_0100);
+    assert_eq!(call(rss::GET_VERSION.value()), rss::SERVICES_VERSION);
     assert_eq!(call(rss::GET_STATUS.value()), 0);
     for reserved in [0x1FF0_9508, 0x1FF0_950C, 0x1FF0_9510] {
         assert_eq!(call(reserved), rss::RSS_ERROR);

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use crate::host;
 use crate::packages;
+use crate::size;
 use crate::step::{Outcome, run, say};
 
 /// Which part of the firmware.
@@ -18,14 +19,24 @@ pub enum Set {
 }
 
 /// The Rust programs: the package, which is also the name of its binary and of the file in `ironroot-firmware`.
-const PROGRAMS: &[&str] =
-    &["rss", "secure-boot", "hello-hal", "license-check", "secure-update", "secure-init"];
+const PROGRAMS: &[&str] = &[
+    "rss",
+    "rss-install",
+    "secure-boot",
+    "hello-hal",
+    "license-check",
+    "secure-update",
+    "secure-init",
+    "self-confirm",
+    "never-confirm",
+];
 
-/// The programs of `vdev bench`, of one package.
-const BENCHMARKS: &[&str] = &["bench-sha256", "bench-ecdsa", "bench-memcpy", "bench-interrupts"];
+/// The programs of `vdev bench`, and the one that compares the device's cryptography; of one package.
+const BENCHMARKS: &[&str] =
+    &["bench-sha256", "bench-ecdsa", "bench-memcpy", "bench-interrupts", "bench-crypto"];
 
 /// The target triple all of them are built for, as firmware/.cargo/config.toml says.
-const TARGET: &str = "thumbv7em-none-eabihf";
+pub const TARGET: &str = "thumbv7em-none-eabihf";
 
 /// Builds `set` and copies the ELF files to `target/ironroot-firmware/`.
 pub fn build(set: Set) -> Outcome {
@@ -44,6 +55,7 @@ pub fn build(set: Set) -> Outcome {
             publish(&built.join(program), &format!("{program}.elf"))?;
         }
         publish(&build_c_example()?, "hello-c.elf")?;
+        size::build_variants()?;
     }
     Ok(())
 }
@@ -61,7 +73,7 @@ fn build_c_example() -> Outcome<PathBuf> {
 
 /// Copies `elf` to the place where `tools/ironroot/build.rs` looks, unless the same bytes are there already: an unchanged
 /// file keeps its time stamp, so the tool is not built again.
-fn publish(elf: &Path, name: &str) -> Outcome {
+pub fn publish(elf: &Path, name: &str) -> Outcome {
     let bytes = fs::read(elf).map_err(|e| format!("the build left no {}: {e}", elf.display()))?;
     let dir = host::firmware_out();
     let to = dir.join(name);

@@ -7,10 +7,14 @@
 
 #![forbid(unsafe_code)]
 
+mod demo_sfi;
 mod firmware;
+mod fuzz;
 mod host;
+mod image_bench;
 mod packages;
 mod prove;
+mod size;
 mod step;
 mod test;
 
@@ -26,6 +30,8 @@ Usage: cargo xtask <COMMAND>
   build           install what is missing (Rust targets, Debian packages) and build the firmware
   demo [ARGS]     build everything, then run `ironroot demo ARGS`: an application is signed, installed and
                   booted on a virtual STM32H735, and an attack is refused. No board and no Arm compiler needed
+  demo-sfi        secure firmware install, told with the tool: an owner makes an encrypted package and a quota of 3, a
+                  factory installs three virtual devices, the fourth is refused, a failed one costs nothing
   test [NAME]     format check, lints, firmware, then every test, documentation examples and the modest size of the
                   proofs against objdump and QEMU included; with NAME only tests whose name contains it
   check           format check and lints of both workspaces
@@ -35,7 +41,15 @@ Usage: cargo xtask <COMMAND>
        --only CLASS one campaign: decoder, system, batches, lockstep, consistency, fuzz, gdb-fuzz
        --seed N     start of every random choice [default: 1]
        --json       JSON Lines; the last one has type `summary`: cases, mismatches, seconds
+  fuzz [TARGET]   libFuzzer on every parser, or on the targets that are named; exit code 9 if a promise is broken.
+                  `test` runs the same targets over the committed corpus and over damage to it
+       --seconds N  for each target [default: 10]
+       --keep       put what widens the coverage into the committed corpus (fuzz/corpus)
   bench [ARGS]    build everything, then run `ironroot vdev bench ARGS`
+  bench image     time `ironroot image create` (sign and encrypt 1 MiB and 64 MiB) beside imgtool, if that is here
+  bench sfi       time `ironroot sfi create` for an encrypted package of 64 MiB
+  size [--write]  bytes of each build of secure-boot by part, instructions of its cryptography, depth of its stack, against
+                  the gates (exit code 9 beyond one); with --write into docs/size-and-speed.md
   packages        list the Debian packages, what each is for and whether it is here
 
 Examples:
@@ -45,7 +59,11 @@ Examples:
   cargo xtask test
   cargo xtask test image_sign
   cargo xtask prove-cpu --only decoder
+  cargo xtask fuzz image --seconds 60
   cargo xtask bench --vs-qemu
+  cargo xtask bench image
+  cargo xtask bench sfi
+  cargo xtask demo-sfi
 ";
 
 fn main() -> ExitCode {
@@ -55,10 +73,13 @@ fn main() -> ExitCode {
     let outcome = match command.as_deref() {
         Some("build") => no_arguments("build", &rest).and_then(|()| build()),
         Some("demo") => demo(&rest),
+        Some("demo-sfi") => no_arguments("demo-sfi", &rest).and_then(|()| demo_install()),
         Some("test") => test::run(&rest),
         Some("check") => no_arguments("check", &rest).and_then(|()| test::check()),
         Some("prove-cpu") => prove::run_campaigns(&rest),
+        Some("fuzz") => fuzz::run_targets(&rest),
         Some("bench") => bench(&rest),
+        Some("size") => size::table(&rest),
         Some("packages") => no_arguments("packages", &rest).and_then(|()| packages::list()),
         Some("help" | "--help" | "-h") => {
             print!("{HELP}");
@@ -93,8 +114,36 @@ fn demo(args: &[String]) -> Outcome {
     ironroot(&["demo"], args)
 }
 
+/// `cargo xtask demo-sfi`: the story of secure firmware install. The files stay below `target`, for those who want to look.
+fn demo_install() -> Outcome {
+    firmware::build(firmware::Set::Rust)?;
+    let tool = build_tool()?;
+    let dir = host::target_dir().join("demo-sfi");
+    if dir.exists() {
+        std::fs::remove_dir_all(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+    }
+    std::fs::create_dir_all(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+    let application = host::firmware_out().join("hello-hal.elf");
+    let mut say = |line: &str| println!("{line}");
+    demo_sfi::Stage::new(&tool, &dir, &mut say)
+        .tell(&application)
+        .map_err(|why| step::Failure { message: why, exit: 3 })?;
+    println!("Every step was checked. The files are in {}.", dir.display());
+    Ok(())
+}
+
 /// `cargo xtask bench`: the benchmark programs and the tool, then the benchmark.
 fn bench(args: &[String]) -> Outcome {
+    if let [only] = args
+        && only == "image"
+    {
+        return image_bench::run(&build_tool()?);
+    }
+    if let [only] = args
+        && only == "sfi"
+    {
+        return image_bench::packages(&build_tool()?);
+    }
     packages::ensure(packages::For::Tests)?;
     firmware::build(firmware::Set::All)?;
     ironroot(&["vdev", "bench"], args)
@@ -102,11 +151,16 @@ fn bench(args: &[String]) -> Outcome {
 
 /// Builds the tool as users run it, and runs one of its commands.
 fn ironroot(command: &[&str], args: &[String]) -> Outcome {
+    let tool = build_tool()?;
+    say(&format!("running: ironroot {}", command.join(" ")));
+    step::run(std::process::Command::new(tool).args(command).args(args))
+}
+
+/// Builds the tool as users run it, and says where it is.
+fn build_tool() -> Outcome<std::path::PathBuf> {
     say("building the tool (release)");
     step::run(host::cargo().args(["build", "--release", "--package", "ironroot", "--bin", "ironroot"]))?;
-    say(&format!("running: ironroot {}", command.join(" ")));
-    let tool = host::target_dir().join("release/ironroot");
-    step::run(std::process::Command::new(tool).args(command).args(args))
+    Ok(host::target_dir().join("release/ironroot"))
 }
 
 fn no_arguments(command: &str, rest: &[String]) -> Outcome {

@@ -79,6 +79,25 @@ const PACKAGES: &[Package] = &[
         gives: "a place for imgtool, which our images are compared with",
         present: || runs("python3", &["-c", "import venv, ensurepip"]),
     },
+    Package {
+        name: "softhsm2",
+        needed_for: For::Tests,
+        gives: "the hardware module that signing through PKCS#11 is tried with",
+        present: || runs("softhsm2-util", &["--version"]),
+    },
+    Package {
+        name: "opensc",
+        needed_for: For::Tests,
+        gives: "the tool that puts objects of others into that module",
+        // It wants a command; without one it prints its help and fails.
+        present: || Command::new("pkcs11-tool").arg("--help").output().is_ok(),
+    },
+    Package {
+        name: "openssl",
+        needed_for: For::Tests,
+        gives: "the other side of key files, and the signer elsewhere",
+        present: || runs("openssl", &["version"]),
+    },
 ];
 
 /// The Rust targets of the firmware; rust-toolchain.toml names them too, but an older rustup does not install from it.

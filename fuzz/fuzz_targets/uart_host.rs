@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(init: ironroot_fuzz::init("uart_host"), |data: &[u8]| ironroot_fuzz::run("uart_host", data));
