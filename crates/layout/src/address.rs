@@ -104,6 +104,8 @@ impl Region {
     ///
     /// # Panics
     /// If `end` is before `start`; in a constant that is a compile error.
+    // The closed parts of system flash use it at run time and may not call anything outside of them.
+    #[inline(always)]
     pub const fn between(start: u32, end: u32) -> Self {
         match end.checked_sub(start) {
             Some(size) => Self { start: Address(start), size: Size(size) },
