@@ -9,10 +9,11 @@ use ironroot_license_server::client::{Client, Identity};
 use ironroot_sfi::build::{Plan, raw_signature};
 use ironroot_sfi::package::AreaKind;
 use ironroot_sfi::{Certificate, DeviceKey, FirmwareKey, Nonce, PackageId, Product};
+use p256::pkcs8::{EncodePublicKey, LineEnding};
 use serde_json::Value;
 
 use crate::common::Scratch;
-use crate::common::softhsm::softhsm;
+use crate::common::softhsm::{PIN, softhsm};
 
 const KEY: &[u8; 16] = b"firmware key 128";
 
@@ -151,7 +152,13 @@ fn a_server_with_its_master_key_in_a_token() {
         assert_eq!(exit, 0, "{args:?}: {out}{err}");
         out
     };
-    tool(&["keys", "generate", "--type", "aes-kw-256", "--pkcs11", &uri]);
+    hsm.dir.write("master.bin", &[0x3C; 32]);
+    let imported = hsm
+        .command("softhsm2-util")
+        .args(["--import", "master.bin", "--aes", "--token", "owner", "--pin", PIN])
+        .args(["--label", "master", "--id", "01"])
+        .status();
+    assert!(imported.is_ok_and(|status| status.success()), "softhsm2-util");
     tool(&["license", "ca", "new", "ca"]);
     tool(&["license", "station", "new", "line-1", "--site", "a", "--ca", "ca", "-o", "stations"]);
     tool(&[
@@ -169,10 +176,8 @@ fn a_server_with_its_master_key_in_a_token() {
     tool(&["license", "quota", "create", "pump", "--site", "a", "--granted", "1"]);
 
     let (maker, maker_public) = key_pair(100);
-    let pem = format!(
-        "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
-        base64(&maker_public.spki_der())
-    );
+    let pem = p256::PublicKey::from_sec1_bytes(maker_public.sec1()).expect("a point");
+    let pem = pem.to_public_key_pem(LineEnding::LF).expect("a key");
     hsm.dir.write("maker.pem", pem.as_bytes());
     let mut server = hsm
         .command(env!("CARGO_BIN_EXE_ironroot"))
@@ -183,9 +188,14 @@ fn a_server_with_its_master_key_in_a_token() {
         .stderr(Stdio::null())
         .spawn()
         .expect("the server starts");
-    let mut line = String::new();
-    BufReader::new(server.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
-    let listening: Value = serde_json::from_str(&line).expect("JSON");
+    let lines = BufReader::new(server.stdout.take().expect("piped")).lines();
+    let mut seen = Vec::new();
+    let listening =
+        lines.map(|line| serde_json::from_str::<Value>(&line.expect("text")).expect("JSON")).find(|event| {
+            seen.push(event.clone());
+            event["event"] == "result"
+        });
+    let listening = listening.unwrap_or_else(|| panic!("the server did not start: {seen:?}"));
 
     let (_, device) = key_pair(7);
     let digest = Certificate::digest(Product::STM32H735, &device, &mut Software);
@@ -208,21 +218,4 @@ fn a_server_with_its_master_key_in_a_token() {
     let (id, _) = own.open(&given.expect("given").licence, &mut Software).expect("opens");
     assert_eq!(id, package().1);
     assert_eq!(refused.expect_err("not genuine").code, ironroot_codes::install::CERTIFICATE_SIGNATURE);
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let word =
-            chunk.iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        for digit in 0..4 {
-            text.push(if digit <= chunk.len() {
-                DIGITS[(word >> (18 - 6 * digit)) as usize & 63] as char
-            } else {
-                '='
-            });
-        }
-    }
-    text
 }
