@@ -1,7 +1,8 @@
 //! Register drivers of the STM32H73x: the one place of Ironroot's firmware that touches hardware.
 //!
-//! 1. Volatile access lives in [`reg`], assembly in [`jump`], and [`host`] reads and writes what a flasher names; these
-//!    three modules hold all `unsafe` of this crate. Everything else is safe Rust over typed registers.
+//! 1. Volatile access lives in [`reg`], assembly in [`jump`], [`host`] reads and writes what a flasher names, and [`install`]
+//!    claims the installer's buffers; these four modules hold all `unsafe` of this crate. Everything else is safe Rust over
+//!    typed registers.
 //! 2. A register is a constant with its address, its name of the reference manual and its direction
 //!    ([`reg::Ro`], [`reg::Wo`], [`reg::Rw`]): writing a read-only register does not compile.
 //! 3. Every function that the closed parts of the ROM use is `#[inline(always)]`: the ROM ([`rss`](crate::rss) documents its interface) must lie
