@@ -38,9 +38,7 @@ fn demo_of_the_built_in_application() {
     assert_eq!(step(&events, "attack")["hand_off"]["status"], "refused");
     assert_eq!(step(&events, "attack")["hand_off"]["code"], "IR-2203");
     let said: Vec<&str> = events.iter().filter_map(|e| e["text"].as_str()).collect();
-    for line in
-        ["hello from hello-hal", "secure area reads 0x00000000, RDSERR 1", "refused: IR-2203"]
-    {
+    for line in ["hello from hello-hal", "secure area reads 0x00000000, RDSERR 1", "refused: IR-2203"] {
         assert!(said.contains(&line), "{line} is missing in {said:?}");
     }
     let tries: Vec<&Value> =
