@@ -3,7 +3,8 @@
 use ironroot_codes::{Code, boot as codes, image as image_codes};
 use ironroot_crypto::Crypto;
 use ironroot_image::{
-    Dependencies, Dialect, HEADER_LEN, Image, Limits, Policy, ReadAt, ReadError, VerifiedImage, verify,
+    Dependencies, Dialect, HEADER_LEN, Image, Limits, Policy, PublicKey, ReadAt, ReadError, VerifiedImage,
+    verify,
 };
 use ironroot_layout::{Address, Region, Size, Slot, stm32h735};
 
@@ -119,6 +120,14 @@ impl Refusal {
         Self { code, record: HandOff::refused(code, stage, slot) }
     }
 
+    /// The same refusal for a reason that the caller knows better; what became of updates stays.
+    pub fn because(mut self, code: Code, stage: Stage) -> Self {
+        self.code = code;
+        self.record.status = Status::Refused(code);
+        self.record.stage = stage;
+        self
+    }
+
     /// With what the image claims.
     fn about(mut self, image: &Image) -> Self {
         self.record.version = Some(image.header().version);
@@ -159,7 +168,7 @@ pub fn decide(
     let image = Image::parse(slot, policy.limits()).map_err(|error| refuse(error.code(), Stage::Parse))?;
     let verified = verify(&image, slot, keys.keys(), &policy.image, crypto)
         .map_err(|error| policy.refuse(error.code(), Stage::Verify, Report::NONE).about(&image))?;
-    launch(slot, verified, &keys, policy, Report::NONE)
+    launch(slot, verified, &|index| keys.is_demo(index), policy, Report::NONE)
 }
 
 /// One boot: the key store, the updates, the decision on the image in the primary slot of image 0.
@@ -173,13 +182,33 @@ pub fn boot(
     crypto: &mut impl Crypto,
 ) -> Result<Launch, Refusal> {
     let keys = trusted_keys(key_store, policy, crypto)?;
-    let updated = update::with_keys(system, keys.keys(), crypto);
+    boot_trusting(system, keys.keys(), &|index| keys.is_demo(index), policy, crypto)
+}
+
+/// As [`boot`], with keys that are not in a key store: a device that has its public keys elsewhere.
+pub fn boot_with_keys(
+    system: &mut System<'_, '_>,
+    keys: &[PublicKey],
+    policy: &BootPolicy,
+    crypto: &mut impl Crypto,
+) -> Result<Launch, Refusal> {
+    boot_trusting(system, keys, &|_| false, policy, crypto)
+}
+
+fn boot_trusting(
+    system: &mut System<'_, '_>,
+    keys: &[PublicKey],
+    is_demo: &dyn Fn(usize) -> bool,
+    policy: &BootPolicy,
+    crypto: &mut impl Crypto,
+) -> Result<Launch, Refusal> {
+    let updated = update::with_keys(system, keys, crypto);
     let Some(slots) = system.images.first() else {
         return Err(policy.refuse(codes::UPDATE_LAYOUT, Stage::Update, Report::NONE));
     };
     let slot: &dyn ReadAt = &View::new(slots.primary, 0);
     match updated {
-        Ok(Updated { report, image }) => launch(slot, image, &keys, policy, report),
+        Ok(Updated { report, image }) => launch(slot, image, is_demo, policy, report),
         Err(UpdateError { code, image, report }) => {
             let empty = image == 0
                 && code == image_codes::BAD_MAGIC
@@ -218,7 +247,7 @@ pub fn boot_from_ram(
                 return Err(refuse(codes::VECTOR_TABLE_MISPLACED).about(image.image()));
             }
             let loaded = memory.bytes.get(offset as usize..).unwrap_or_default();
-            launch(loaded, image, &keys, policy, report)
+            launch(loaded, image, &|index| keys.is_demo(index), policy, report)
         }
         Err(UpdateError { code, report, .. }) => Err(policy.refuse(code, Stage::Update, report)),
     }
@@ -244,7 +273,7 @@ fn trusted_keys(
 fn launch(
     slot: &(impl ReadAt + ?Sized),
     verified: VerifiedImage,
-    keys: &KeyStore,
+    is_demo: &dyn Fn(usize) -> bool,
     policy: &BootPolicy,
     updates: Report,
 ) -> Result<Launch, Refusal> {
@@ -253,7 +282,7 @@ fn launch(
 
     // A fault may have skipped the check of the store with its branch; the index of the key that really verified is other
     // data.
-    let demo_key = keys.is_demo(verified.key_index());
+    let demo_key = is_demo(verified.key_index());
     if demo_key && policy.device != DeviceKind::Virtual {
         return Err(refuse(codes::DEMO_KEY_ON_REAL_CHIP, Stage::Launch));
     }

@@ -17,7 +17,7 @@ pub mod update;
 
 #[cfg(feature = "ram-load")]
 pub use decide::boot_from_ram;
-pub use decide::{BootPolicy, DeviceKind, Launch, Refusal, boot, decide};
+pub use decide::{BootPolicy, DeviceKind, Launch, Refusal, boot, boot_with_keys, decide};
 pub use handoff::{HandOff, HandOffError, RECORD_LEN, Stage, Status};
 pub use keystore::KeyStore;
 pub use update::{CounterError, Counters, Flash, FlashError, Mode, NoCounters, Sector};

@@ -105,11 +105,12 @@ fn read(source: &dyn Flash, from: u32, piece: &mut [u8], blank: u8) -> Result<()
     Ok(())
 }
 
-/// Writes the units of `piece` that are not erased, each run of them at once.
+/// Writes the units of `piece` that are not erased, each run of them at once; behind a cipher, all of them.
 fn write(target: &mut dyn Flash, to: u32, piece: &[u8]) -> Result<(), FlashError> {
-    let unit = target.write_size().clamp(1, MAX_WRITE_SIZE) as usize;
+    let unit = write_unit(target);
     let erased = target.erased_value();
-    let is_blank = |start: usize| piece.iter().skip(start).take(unit).all(|byte| *byte == erased);
+    let skips = target.cipher_block() == 0;
+    let is_blank = |start: usize| skips && piece.iter().skip(start).take(unit).all(|byte| *byte == erased);
     let mut start = 0;
     while start < piece.len() {
         if is_blank(start) {
@@ -130,9 +131,14 @@ fn write(target: &mut dyn Flash, to: u32, piece: &[u8]) -> Result<(), FlashError
     Ok(())
 }
 
+/// What of an image is written at least.
+fn write_unit(target: &dyn Flash) -> usize {
+    target.write_size().max(target.cipher_block()).clamp(1, MAX_WRITE_SIZE) as usize
+}
+
 /// Writes bytes of which the last unit may be incomplete.
 fn write_run(target: &mut dyn Flash, to: u32, run: &[u8]) -> Result<(), FlashError> {
-    let unit = target.write_size().clamp(1, MAX_WRITE_SIZE) as usize;
+    let unit = write_unit(target);
     let Some((whole, rest)) = run.split_at_checked(run.len() / unit * unit) else { return Ok(()) };
     if !whole.is_empty() {
         target.write(to, whole)?;

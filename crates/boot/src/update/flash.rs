@@ -21,6 +21,12 @@ pub trait Flash {
     /// What erased bytes read as: 0xFF or 0x00.
     fn erased_value(&self) -> u8;
 
+    /// The block of a memory cipher in front of the flash, 16 or 32 bytes; 0: there is none. Behind one, erased bytes read as
+    /// anything, and an image is written in whole blocks, those that hold nothing but erased bytes included.
+    fn cipher_block(&self) -> u32 {
+        0
+    }
+
     /// Number of erase units.
     fn sector_count(&self) -> u32;
 

@@ -69,6 +69,7 @@ pub(crate) fn geometry(
         }
         Mode::SwapMove | Mode::SwapOffset | Mode::SwapScratch => return None,
     };
+    let max_size = max_size.min(config.max_size.unwrap_or(u32::MAX));
     // Less than a header is no slot.
     (max_size > 32).then_some(Geometry { layout, unit, max_size })
 }

@@ -82,6 +82,8 @@ pub struct ImageConfig {
     pub dialect: Dialect,
     /// The header size that images of this product have.
     pub header_size: Option<u16>,
+    /// The largest image, where less room counts than the slots have: that of the RAM it runs from, for one.
+    pub max_size: Option<u32>,
     /// An image without a security counter, or with a lower one than [`Counters`] has, is refused.
     pub require_counter: bool,
     /// An update with a lower version than the installed image is refused.
@@ -104,6 +106,7 @@ impl ImageConfig {
             policy: Policy::NONE,
             dialect: Dialect::Mcuboot,
             header_size: None,
+            max_size: None,
             require_counter: false,
             prevent_downgrade: false,
             bootstrap: false,

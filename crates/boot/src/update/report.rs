@@ -84,6 +84,11 @@ impl Report {
         Self { images: [image; MAX_IMAGES], count: 0 }
     };
 
+    /// Of one image, by a stage that has no engine.
+    pub const fn single(image: ImageReport) -> Self {
+        Self { images: [image; MAX_IMAGES], count: 1 }
+    }
+
     pub(crate) fn of(images: &[ImageReport; MAX_IMAGES], count: usize) -> Self {
         Self { images: *images, count: count.min(MAX_IMAGES) }
     }
