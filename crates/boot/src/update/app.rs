@@ -30,7 +30,7 @@ pub fn request(secondary: &mut dyn Flash, trailer: &TrailerLayout, permanent: bo
     // test of its permanent request.
     let write = |secondary: &mut dyn Flash| {
         if write_info {
-            write_field(secondary, trailer.swap_info(), &[kind.nibble()])?;
+            write_field(secondary, trailer.swap_info(), &[kind as u8])?;
         }
         if write_ok {
             write_flag(secondary, trailer.image_ok())?;

@@ -8,21 +8,21 @@
 
 use core::ops::Range;
 
-use super::flash::{Flash, FlashError, MAX_WRITE_SIZE, sector_of};
+use super::flash::{self, Flash, FlashError, MAX_WRITE_SIZE, is_erased};
+use super::work::{Area, Work};
 use ironroot_crypto::{ContentKey, ContentKeys};
 
 /// How the payload of one image is encrypted.
 #[derive(Clone)]
-pub(crate) struct Cipher<'k> {
-    pub keys: &'k dyn ContentKeys,
+pub(crate) struct Cipher {
     pub key: ContentKey,
     /// Where the payload is, from the start of the image.
     pub payload: Range<u32>,
 }
 
-impl Cipher<'_> {
+impl Cipher {
     /// Encrypts or decrypts the part of `piece` that is payload; `offset` is that of `piece` in the image.
-    pub fn apply(&self, offset: u32, piece: &mut [u8]) {
+    pub fn apply(&self, keys: &dyn ContentKeys, offset: u32, piece: &mut [u8]) {
         let end = offset.saturating_add(piece.len() as u32);
         let (from, to) = (self.payload.start.max(offset), self.payload.end.min(end));
         if from >= to {
@@ -30,75 +30,74 @@ impl Cipher<'_> {
         }
         let (skip, stop) = (from.saturating_sub(offset), to.saturating_sub(offset));
         if let Some(part) = piece.get_mut(skip as usize..stop as usize) {
-            self.keys.apply(&self.key, from.saturating_sub(self.payload.start), part);
+            keys.apply(&self.key, from.saturating_sub(self.payload.start), part);
         }
     }
 }
 
-/// What a copy does to the bytes on their way: the cipher of the image, and the offset in it of the first byte copied.
-pub(crate) type Recode<'c, 'k> = Option<(&'c Cipher<'k>, u32)>;
+/// The two images of a swap.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// The one that was in the primary slot when it began.
+    Old,
+    New,
+}
 
-/// Copies `len` bytes to an erased range of another area.
-pub(crate) fn copy(
-    source: &dyn Flash,
-    from: u32,
-    target: &mut dyn Flash,
-    to: u32,
-    len: u32,
-    buffer: &mut [u8],
-    recode: Recode<'_, '_>,
-) -> Result<(), FlashError> {
-    let mut done = 0;
-    while done < len {
-        let piece = piece_of(buffer, len.saturating_sub(done))?;
-        read(source, from.saturating_add(done), piece, target.erased_value())?;
-        if let Some((cipher, offset)) = recode {
-            cipher.apply(offset.saturating_add(done), piece);
+/// A copy from one area into an erased range of another one, or of the same.
+#[derive(Clone, Copy)]
+pub(crate) struct Copy {
+    pub from: (Area, u32),
+    pub to: (Area, u32),
+    pub len: u32,
+    /// Which image's payload is encrypted or decrypted on the way, and where in that image the copy begins.
+    pub recode: Option<(Which, u32)>,
+}
+
+impl Work<'_> {
+    /// Erases `room` bytes of the target, then makes the copy.
+    pub fn replace(&mut self, room: u32, copy: &Copy) {
+        let (target, start) = copy.to;
+        self.erase(target, start, room);
+        if !(self.drop_old && matches!(copy.recode, Some((Which::Old, _)))) {
+            self.copy(copy);
         }
-        write(target, to.saturating_add(done), piece)?;
-        done = done.saturating_add(piece.len() as u32);
     }
-    Ok(())
-}
 
-/// Copies `len` bytes to an erased range of the same area.
-pub(crate) fn copy_within(
-    flash: &mut dyn Flash,
-    from: u32,
-    to: u32,
-    len: u32,
-    buffer: &mut [u8],
-) -> Result<(), FlashError> {
-    let mut done = 0;
-    while done < len {
-        let piece = piece_of(buffer, len.saturating_sub(done))?;
-        read(flash, from.saturating_add(done), piece, flash.erased_value())?;
-        write(flash, to.saturating_add(done), piece)?;
-        done = done.saturating_add(piece.len() as u32);
+    /// Makes a copy.
+    pub fn copy(&mut self, copy: &Copy) {
+        let buffer = core::mem::take(&mut self.buffer);
+        let mut done = 0;
+        while done < copy.len && self.is_well() {
+            let room = buffer.len().min(copy.len.saturating_sub(done) as usize);
+            let piece = buffer.get_mut(..room).unwrap_or_default();
+            self.copy_piece(copy, done, piece);
+            done = done.saturating_add(room as u32);
+        }
+        self.buffer = buffer;
     }
-    Ok(())
-}
 
-/// The part of the buffer for the next piece: whole units, until the end.
-fn piece_of(buffer: &mut [u8], left: u32) -> Result<&mut [u8], FlashError> {
-    let unit = MAX_WRITE_SIZE as usize;
-    let room = buffer.len() / unit * unit;
-    buffer.get_mut(..room.min(left as usize)).filter(|piece| !piece.is_empty()).ok_or(FlashError::OutOfBounds)
+    fn copy_piece(&mut self, copy: &Copy, done: u32, piece: &mut [u8]) {
+        let blank = self.area(copy.to.0).map_or(0, |target| target.erased_value());
+        let from = copy.from.1.saturating_add(done);
+        self.on(copy.from.0, |source| read(source, from, piece, blank));
+        if let Some((which, offset)) = copy.recode {
+            self.recode(which, offset.saturating_add(done), piece);
+        }
+        let to = copy.to.1.saturating_add(done);
+        self.on(copy.to.0, |target| write(target, to, piece));
+    }
 }
 
 /// Reads; what is unreadable becomes `blank`, in pieces as small as the flash can tell apart.
 fn read(source: &dyn Flash, from: u32, piece: &mut [u8], blank: u8) -> Result<(), FlashError> {
-    match source.read(from, piece) {
-        Err(FlashError::Unreadable) => {}
-        result => return result,
+    if flash::read(source, from, piece)? {
+        return Ok(());
     }
     let unit = source.write_size().clamp(1, MAX_WRITE_SIZE);
     let mut offset = from;
     for part in piece.chunks_mut(unit as usize) {
-        match source.read(offset, part) {
-            Ok(()) => {}
-            Err(FlashError::Unreadable) => part.fill(blank),
-            Err(error) => return Err(error),
+        if !flash::read(source, offset, part)? {
+            part.fill(blank);
         }
         offset = offset.saturating_add(unit);
     }
@@ -108,51 +107,19 @@ fn read(source: &dyn Flash, from: u32, piece: &mut [u8], blank: u8) -> Result<()
 /// Writes the units of `piece` that are not erased, each run of them at once.
 fn write(target: &mut dyn Flash, to: u32, piece: &[u8]) -> Result<(), FlashError> {
     let unit = target.write_size().clamp(1, MAX_WRITE_SIZE) as usize;
-    let erased = target.erased_value();
-    let is_blank = |start: usize| piece.iter().skip(start).take(unit).all(|byte| *byte == erased);
-    let mut start = 0;
-    while start < piece.len() {
-        if is_blank(start) {
-            start = start.saturating_add(unit);
-            continue;
+    let (mut start, mut end) = (0_usize, 0_usize);
+    loop {
+        let next = piece.len().min(end.saturating_add(unit));
+        let part = piece.get(end..next).unwrap_or_default();
+        // The end is no unit, so it ends the last run.
+        if is_erased(target, part) {
+            let run = piece.get(start..end).unwrap_or_default();
+            flash::write(target, to.saturating_add(start as u32), run)?;
+            start = next;
         }
-        let mut end = start.saturating_add(unit);
-        while end < piece.len() && !is_blank(end) {
-            end = end.saturating_add(unit);
+        if part.is_empty() {
+            return Ok(());
         }
-        write_run(
-            target,
-            to.saturating_add(start as u32),
-            piece.get(start..end.min(piece.len())).unwrap_or_default(),
-        )?;
-        start = end;
+        end = next;
     }
-    Ok(())
-}
-
-/// Writes bytes of which the last unit may be incomplete.
-fn write_run(target: &mut dyn Flash, to: u32, run: &[u8]) -> Result<(), FlashError> {
-    let unit = target.write_size().clamp(1, MAX_WRITE_SIZE) as usize;
-    let Some((whole, rest)) = run.split_at_checked(run.len() / unit * unit) else { return Ok(()) };
-    if !whole.is_empty() {
-        target.write(to, whole)?;
-    }
-    if rest.is_empty() {
-        return Ok(());
-    }
-    let mut last = [target.erased_value(); MAX_WRITE_SIZE as usize];
-    for (to, from) in last.iter_mut().zip(rest) {
-        *to = *from;
-    }
-    target.write(to.saturating_add(whole.len() as u32), last.get(..unit).unwrap_or_default())
-}
-
-/// Erases every sector that has a byte in `start..end`.
-pub(crate) fn erase(flash: &mut dyn Flash, start: u32, end: u32) -> Result<(), FlashError> {
-    let mut index = sector_of(flash, start).ok_or(FlashError::OutOfBounds)?;
-    while flash.sector(index).is_some_and(|sector| sector.offset < end) {
-        flash.erase(index)?;
-        index = index.saturating_add(1);
-    }
-    Ok(())
 }

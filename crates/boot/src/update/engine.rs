@@ -1,42 +1,17 @@
 //! The order of an update: finish, examine, install, commit, verify.
 
 use ironroot_codes::{Code, boot as codes};
-use ironroot_image::trailer::Mode;
-use ironroot_image::{Dialect, Image, Limits, Policy, ReadAt, VerifiedImage, Version};
+use ironroot_image::trailer::{Mode, SavedKeys};
+use ironroot_image::{HEADER_LEN, Image, Version};
 
-use super::copy::Cipher;
-use super::decision::{Home, Next};
-use super::flash::{Flash, MAX_WRITE_SIZE, View};
+use super::copy::{Cipher, Copy, Which};
+use super::flash::{MAX_WRITE_SIZE, read};
 use super::judge::{Facts, Judge, Question};
-use super::layout::{Geometry, geometry};
-use super::pair::Pair;
 use super::report::{Action, ImageReport, Report, UpdateError, Updated};
-use super::trailer::{Kind, Magic, Plan, Trailer};
-use super::{ImageConfig, MAX_IMAGES, System, policy_of, swaps};
-
-/// A configuration without its policy: small enough to be copied.
-#[derive(Clone, Copy)]
-struct Rules {
-    mode: Mode,
-    dialect: Dialect,
-    header_size: Option<u16>,
-    require_counter: bool,
-    prevent_downgrade: bool,
-    bootstrap: bool,
-}
-
-impl Rules {
-    const fn of(config: &ImageConfig) -> Self {
-        Self {
-            mode: config.mode,
-            dialect: config.dialect,
-            header_size: config.header_size,
-            require_counter: config.require_counter,
-            prevent_downgrade: config.prevent_downgrade,
-            bootstrap: config.bootstrap,
-        }
-    }
-}
+use super::swap::Next;
+use super::trailer::{Kind, Magic};
+use super::work::{Area, Work};
+use super::{Counters, MAX_IMAGES, System, policy_of};
 
 /// What is known of one image at this boot.
 #[derive(Clone, Copy, Default)]
@@ -47,6 +22,8 @@ pub(super) struct Task {
     pub wanted: Option<Wanted>,
     /// The request that is to be taken back.
     refused: Option<Kind>,
+    /// The counter of the image in the primary slot, as it was verified.
+    counter: Option<u32>,
 }
 
 #[derive(Clone, Copy)]
@@ -55,480 +32,421 @@ pub(super) struct Wanted {
     /// Bytes of the larger image.
     pub size: u32,
     pub version: Version,
+    /// The start of its hash.
+    hash: u32,
 }
 
 pub(super) fn run(system: &mut System<'_, '_>, judge: &mut dyn Judge) -> Result<Updated, UpdateError> {
-    let mut images = [ImageReport::default(); MAX_IMAGES];
-    for (image, slots) in images.iter_mut().zip(system.images.iter()) {
-        image.mode = Some(slots.config.mode);
-    }
-    let report = Report::of(&images, system.images.len());
-    let mut engine =
-        Engine { system, geometries: [None; MAX_IMAGES], verified: [None; MAX_IMAGES], judge, report, at: 0 };
-    match engine.attempts() {
-        Ok(image) => Ok(Updated { report: engine.report, image }),
-        Err(code) => Err(UpdateError { code, image: engine.at as u8, report: engine.report }),
+    let mut report = Report::begin(system.images);
+    let (image, failed) = attempts(system, judge, &mut report);
+    // Two things that must agree: nothing was found wrong, and what was verified last, the image that is started, was
+    // accepted.
+    match (failed, judge.take()) {
+        (None, Some(image)) => Ok(Updated { report, image }),
+        (failed, _) => {
+            Err(UpdateError { code: failed.unwrap_or(codes::SELF_CHECK_FAILED), image: image as u8, report })
+        }
     }
 }
 
-pub(super) struct Engine<'e, 'a, 'f> {
-    system: &'e mut System<'a, 'f>,
-    geometries: [Option<Geometry>; MAX_IMAGES],
-    /// What was found in the primary slots when they were verified.
-    verified: [Option<Facts>; MAX_IMAGES],
-    judge: &'e mut dyn Judge,
-    pub report: Report,
-    /// The image that is being worked on: the one that an error is about.
+/// One attempt, and after a test image that does not even verify a second one, which reverts it. The image that was worked
+/// on last, and what is wrong.
+fn attempts(
+    system: &mut System<'_, '_>,
+    judge: &mut dyn Judge,
+    report: &mut Report,
+) -> (usize, Option<Code>) {
+    let System { images, scratch, counters, content_keys, buffer, .. } = system;
+    let keys = *content_keys;
+    let count = images.len();
+    // Whole units.
+    let len = buffer.len() / MAX_WRITE_SIZE as usize * MAX_WRITE_SIZE as usize;
+    let buffer = buffer.get_mut(..len).unwrap_or_default();
+    let wrong = |image| (image, Some(codes::UPDATE_LAYOUT));
+    let Some((first, rest)) = images.split_first_mut().filter(|_| count <= MAX_IMAGES && len != 0) else {
+        return wrong(0);
+    };
+    let Some(mut work) = Work::new(first, scratch.as_deref(), keys) else { return wrong(0) };
+    let mut parked = [const { None }; PARKED];
+    for (index, slots) in (1..).zip(rest) {
+        let work = Work::new(slots, scratch.as_deref(), keys);
+        let (Some(mut work), Some(parked)) = (work, parked.get_mut(index)) else { return wrong(index) };
+        work.image = index as u8;
+        *parked = Some((work, Task::default()));
+    }
+    work.buffer = buffer;
+    if let ([.., area], Some(scratch)) = (&mut work.areas, scratch) {
+        *area = Some(&mut **scratch);
+    }
+    let counters = &mut **counters;
+    let mut engine = Engine { work, task: Task::default(), at: 0, count, parked, counters, judge, report };
+    let _ = engine.attempt() || engine.attempt();
+    (engine.at, engine.work.failed)
+}
+
+/// Room for the images that are not worked on.
+const PARKED: usize = if MAX_IMAGES == 1 { 0 } else { MAX_IMAGES };
+
+/// The engine, at work on one image at a time.
+pub(super) struct Engine<'e> {
+    pub work: Work<'e>,
+    pub task: Task,
+    /// The image that is worked on: the one that an error is about.
     at: usize,
+    count: usize,
+    /// The others.
+    parked: [Option<(Work<'e>, Task)>; PARKED],
+    counters: &'e mut dyn Counters,
+    judge: &'e mut dyn Judge,
+    report: &'e mut Report,
 }
 
-impl Engine<'_, '_, '_> {
-    /// One attempt, and after a test image that does not even verify a second one, which reverts it.
-    fn attempts(&mut self) -> Result<VerifiedImage, Code> {
-        let count = self.system.images.len();
-        if count == 0 || count > MAX_IMAGES || self.system.buffer.len() < MAX_WRITE_SIZE as usize {
-            return Err(codes::UPDATE_LAYOUT);
-        }
-        for (index, (known, slots)) in self.geometries.iter_mut().zip(self.system.images.iter()).enumerate() {
-            self.at = index;
-            let found =
-                geometry(slots.primary, slots.secondary, self.system.scratch.as_deref(), &slots.config);
-            *known = found.filter(|_| is_built_in(slots.config.mode));
-            if known.is_none() {
-                return Err(codes::UPDATE_LAYOUT);
-            }
-        }
-        for _ in 0..2 {
-            if let Some(image) = self.attempt()? {
-                return Ok(image);
-            }
-        }
-        Err(codes::SELF_CHECK_FAILED)
-    }
-
-    /// `None`: an unconfirmed image does not verify, and the trailers say "revert".
-    fn attempt(&mut self) -> Result<Option<VerifiedImage>, Code> {
-        let mut tasks = [Task::default(); MAX_IMAGES];
+impl Engine<'_> {
+    /// The images, by number.
+    pub fn images(&self) -> core::ops::Range<usize> {
         // A constant for the compiler, where there is only one.
-        let count = if MAX_IMAGES == 1 { 1 } else { self.system.images.len() };
-        let tasks = tasks.get_mut(..count).unwrap_or_default();
-
-        self.resume(tasks)?;
-        self.examine(tasks)?;
-        self.check_dependencies(tasks)?;
-        self.install(tasks)?;
-        self.commit(tasks)?;
-        self.conclude(tasks)
+        0..if MAX_IMAGES == 1 { 1 } else { self.count }
     }
 
-    fn config(&self, index: usize) -> Result<Rules, Code> {
-        let slots = self.system.images.get(index);
-        slots.map(|slots| Rules::of(&slots.config)).ok_or(codes::UPDATE_LAYOUT)
-    }
-
-    fn geometry(&self, index: usize) -> Result<Geometry, Code> {
-        let known = self.geometries.get(index).copied().flatten();
-        known.ok_or(codes::UPDATE_LAYOUT)
-    }
-
-    pub fn limits(&self, index: usize) -> Result<Limits, Code> {
-        Ok(Limits { max_size: self.geometry(index)?.max_size, dialect: self.config(index)?.dialect })
-    }
-
-    /// The areas of one image.
-    pub fn pair(&mut self, index: usize) -> Result<Pair<'_>, Code> {
+    /// Turns to an image. The scratch area and the buffer, of which there is one for all, and a failure go along.
+    pub fn select(&mut self, index: usize) {
+        let Some((mut work, task)) = self.parked.get_mut(index).and_then(Option::take) else { return };
+        work.failed = self.work.failed;
+        core::mem::swap(&mut work.buffer, &mut self.work.buffer);
+        let ([.., to], [.., from]) = (&mut work.areas, &mut self.work.areas);
+        core::mem::swap(to, from);
+        let old = (core::mem::replace(&mut self.work, work), core::mem::replace(&mut self.task, task));
+        if let Some(parked) = self.parked.get_mut(self.at) {
+            *parked = Some(old);
+        }
         self.at = index;
-        let geometry = self.geometry(index)?;
-        let System { images, scratch, content_keys, buffer, .. } = &mut *self.system;
-        let slots = images.get_mut(index).ok_or(codes::UPDATE_LAYOUT)?;
-        let scratch: Option<&mut dyn Flash> = match scratch {
-            Some(scratch) if slots.config.mode == Mode::SwapScratch => Some(&mut **scratch),
-            _ => None,
-        };
-        Ok(Pair {
-            primary: &mut *slots.primary,
-            secondary: &mut *slots.secondary,
-            scratch,
-            buffer,
-            keys: *content_keys,
-            geometry,
-            dialect: slots.config.dialect,
-            image: index as u8,
-        })
     }
 
-    fn next(&mut self, index: usize) -> Result<Next, Code> {
-        self.pair(index)?.next()
+    /// What is reported of the image.
+    pub fn report(&mut self) -> &mut ImageReport {
+        self.report.of_image(self.at)
+    }
+
+    /// `false`: an unconfirmed image does not verify, and the trailers say "revert".
+    fn attempt(&mut self) -> bool {
+        for index in self.images() {
+            self.select(index);
+            self.task = Task::default();
+        }
+        let finishing = self.resume();
+        self.examine(finishing);
+        self.check_dependencies();
+        self.install();
+        self.commit();
+        !self.work.is_well() || self.conclude()
     }
 
     /// Makes the steps that are left of every swap in progress. The one whose plan is in the scratch area comes first: the
-    /// others use that area too.
-    fn resume(&mut self, tasks: &mut [Task]) -> Result<(), Code> {
-        for home in [Home::Scratch, Home::Primary] {
-            for (index, task) in tasks.iter_mut().enumerate() {
-                match self.next(index)? {
-                    Next::Resume(plan, found) if found == home && task.running.is_none() => {
-                        self.steps(index, &plan, found)?;
-                        task.running = Some(plan.kind);
-                        self.done(index, plan.kind, true);
-                    }
-                    _ => {}
+    /// others use that area too. Whether any of them installs something.
+    fn resume(&mut self) -> bool {
+        let mut finishing = false;
+        for home in ORDER {
+            for index in self.images() {
+                self.select(index);
+                if self.task.running.is_none()
+                    && let Next::Resume(found) = self.work.next()
+                    && (MAX_IMAGES == 1 || found == *home)
+                {
+                    self.work.steps(found);
+                    self.done(self.work.plan.kind, true);
+                    finishing |= self.work.plan.kind != Kind::Revert;
                 }
             }
         }
-        Ok(())
+        finishing
     }
 
-    /// Looks at every request: what may be installed, and what is refused.
-    fn examine(&mut self, tasks: &mut [Task]) -> Result<(), Code> {
-        // Images that were installed in one step are committed one after the other: as long as one is not, the others
-        // are not tests that failed.
-        let finishing = tasks.iter().any(|task| matches!(task.running, Some(Kind::Test | Kind::Permanent)));
-        for (index, task) in tasks.iter_mut().enumerate() {
-            if task.running.is_some() {
+    /// Looks at every request: what may be installed, and what is refused. Images that were installed in one step are
+    /// committed one after the other: as long as one is not (`finishing`), the others are not tests that failed.
+    fn examine(&mut self, finishing: bool) {
+        for index in self.images() {
+            self.select(index);
+            if self.task.running.is_some() {
                 continue;
             }
-            let Next::Start(kind) = self.next(index)? else { continue };
-            if kind == Kind::Revert && finishing {
+            let Next::Start(kind) = self.work.next() else { continue };
+            if MAX_IMAGES > 1 && kind == Kind::Revert && finishing {
                 continue;
             }
-            match self.candidate(index, kind) {
-                Ok(wanted) => task.wanted = Some(wanted),
-                Err(code) => self.refuse(index, kind, code, task)?,
+            match self.candidate(kind) {
+                Ok(wanted) => self.task.wanted = Some(wanted),
+                Err(code) => self.refuse(kind, code),
             }
         }
-        Ok(())
     }
 
     /// The image in the secondary slot is not installed.
-    fn refuse(&mut self, index: usize, kind: Kind, code: Code, task: &mut Task) -> Result<(), Code> {
-        let pair = self.pair(index)?;
-        let mode = pair.mode();
+    fn refuse(&mut self, kind: Kind, code: Code) {
+        let mode = self.work.mode();
         // MCUboot begins to swap while the request still stands: what is bad then is half of a swap.
-        if mode == Mode::SwapScratch
-            && let Some(plan) = pair.begun_elsewhere()?
-        {
-            self.steps(index, &plan, Home::Primary)?;
-            task.running = Some(plan.kind);
-            self.done(index, plan.kind, true);
-            return Ok(());
+        if mode == Mode::SwapScratch && self.work.was_begun_elsewhere() {
+            self.work.steps(Area::Primary);
+            self.done(self.work.plan.kind, true);
+            return;
         }
-        let layout = pair.layout();
-        let requested = Trailer::read(pair.secondary, &layout)?.magic == Magic::Good;
-        // What is left of an update that is installed already, and was being erased.
-        let leftover = mode == Mode::OverwriteOnly && same_header(pair.primary, pair.secondary);
-        if requested {
-            task.refused = Some(kind);
+        if self.work.trailer(Area::Secondary).magic == Magic::Good {
+            self.task.refused = Some(kind);
         }
-        if let Some(report) = self.report.get_mut(index).filter(|_| !leftover) {
-            report.refused = Some(if kind == Kind::Revert { codes::UPDATE_NO_WAY_BACK } else { code });
+        // Not what is left of an update that is installed already, and was being erased.
+        if mode != Mode::OverwriteOnly || !self.same_header() {
+            let code = if kind == Kind::Revert { codes::UPDATE_NO_WAY_BACK } else { code };
+            self.report().refused = Some(code);
         }
-        Ok(())
     }
 
     /// Takes note of what was done.
-    fn done(&mut self, index: usize, kind: Kind, resumed: bool) {
-        if let Some(report) = self.report.get_mut(index) {
-            report.resumed |= resumed;
-            report.action = match kind {
-                Kind::Test => Action::Testing,
-                Kind::Permanent => Action::Installed,
-                Kind::Revert => Action::Reverted,
-            };
-            if kind == Kind::Revert {
-                report.reverted.get_or_insert(codes::UPDATE_NOT_CONFIRMED);
-            }
+    fn done(&mut self, kind: Kind, resumed: bool) {
+        self.task.running = Some(kind);
+        self.task.wanted = None;
+        if !self.work.is_well() {
+            return;
+        }
+        let report = self.report();
+        report.resumed |= resumed;
+        report.action = match kind {
+            Kind::Test => Action::Testing,
+            Kind::Permanent => Action::Installed,
+            Kind::Revert => Action::Reverted,
+        };
+        if kind == Kind::Revert {
+            report.reverted.get_or_insert(codes::UPDATE_NOT_CONFIRMED);
         }
     }
 
     /// The image in the secondary slot, if it may be installed.
-    fn candidate(&mut self, index: usize, kind: Kind) -> Result<Wanted, Code> {
-        let update = self.verify(index, Some(kind))?;
-        let config = self.config(index)?;
-        let pair = self.pair(index)?;
-        let installed = parse_primary(&pair);
-        let older = installed.is_some_and(|installed| update.version < installed.version);
-        if config.prevent_downgrade && kind != Kind::Revert && older {
+    fn candidate(&mut self, kind: Kind) -> Result<Wanted, Code> {
+        let update = self.verify(Area::Secondary, kind)?;
+        let installed = self.work.facts(Area::Primary, 0).unwrap_or_default();
+        if self.work.config.prevent_downgrade && kind != Kind::Revert && update.version < installed.version {
             return Err(codes::UPDATE_DOWNGRADE);
         }
-        // The old image has to be encrypted again when it leaves the primary slot.
-        let images = [Some(update), installed];
-        if swaps(pair.mode()) && !images.iter().flatten().all(|image| may_be_saved(&pair, image.sealed)) {
-            return Err(codes::UPDATE_KEY_UNAVAILABLE);
+        // The old image has to be encrypted again when it leaves the primary slot, and the trailer has room for keys of one
+        // length.
+        for len in [update.sealed_len, installed.sealed_len] {
+            if self.work.swaps() && len != 0 && self.work.layout().keys() != SavedKeys::Sealed(len) {
+                return Err(codes::UPDATE_KEY_UNAVAILABLE);
+            }
         }
-        let size = update.size.max(installed.map_or(0, |installed| installed.size));
-        Ok(Wanted { kind, size, version: update.version })
+        let size = update.size.max(installed.size);
+        Ok(Wanted { kind, size, version: update.version, hash: update.hash })
     }
 
     /// Verifies the image in the primary slot, where it is always plain; or the one in the secondary slot where it lies for
     /// this kind of swap, decrypting it on the way.
-    fn verify(&mut self, index: usize, secondary: Option<Kind>) -> Result<Facts, Code> {
-        let policy = self.policy(index)?;
-        let config = self.config(index)?;
-        let limits = self.limits(index)?;
-        let offset = match secondary {
-            Some(kind) => self.pair(index)?.secondary_offset(kind),
-            None => 0,
+    fn verify(&mut self, area: Area, kind: Kind) -> Result<Facts, Code> {
+        let Self { work, judge, counters, .. } = self;
+        let config = work.config;
+        let least = match config.require_counter {
+            true => Some(counters.get(work.image).map_err(|error| error.code())?),
+            false => None,
         };
-        let Self { system, judge, .. } = self;
-        let content_keys = system.content_keys;
-        let slots = system.images.get(index).ok_or(codes::UPDATE_LAYOUT)?;
-        let (flash, keys): (&dyn Flash, _) = match secondary {
-            Some(_) => (&*slots.secondary, Some(content_keys)),
-            None => (&*slots.primary, None),
+        let policy = policy_of(config, least);
+        let (offset, keys) = match area {
+            Area::Primary => (0, None),
+            _ => (work.secondary_offset(kind), Some(work.keys)),
         };
-        let question = Question { limits, header_size: config.header_size, policy: &policy, keys };
-        judge.judge(&View::new(flash, offset), &question)
-    }
-
-    fn policy(&self, index: usize) -> Result<Policy, Code> {
-        let slots = self.system.images.get(index).ok_or(codes::UPDATE_LAYOUT)?;
-        let least = if slots.config.require_counter {
-            Some(self.system.counters.get(index as u8).map_err(|error| error.code())?)
-        } else {
-            None
-        };
-        Ok(policy_of(&slots.config, least))
+        let question =
+            Question { limits: work.limits(), header_size: config.header_size, policy: &policy, keys };
+        let view = work.view(area, offset).ok_or(codes::UPDATE_LAYOUT)?;
+        judge.judge(&view, &question)
     }
 
     /// Installs what is wanted; reverts first, so that a cut leaves no group of which one half is reverted and the other
     /// half new.
-    fn install(&mut self, tasks: &mut [Task]) -> Result<(), Code> {
-        for reverts in [true, false] {
-            for (index, task) in tasks.iter_mut().enumerate() {
-                let Some(wanted) = task.wanted else { continue };
-                if (wanted.kind == Kind::Revert) == reverts {
-                    self.begin(index, &wanted)?;
-                    task.running = Some(wanted.kind);
-                    task.wanted = None;
-                    let kind = match self.config(index)?.mode {
-                        Mode::OverwriteOnly => Kind::Permanent,
-                        _ => wanted.kind,
-                    };
-                    self.done(index, kind, false);
+    fn install(&mut self) {
+        for home in ORDER {
+            for index in self.images() {
+                self.select(index);
+                let Some(wanted) = self.task.wanted else { continue };
+                let is_revert = wanted.kind == Kind::Revert;
+                if MAX_IMAGES == 1 || is_revert == (*home == Area::Scratch) {
+                    self.begin(&wanted);
+                    self.done(wanted.kind, false);
                 }
             }
         }
-        Ok(())
     }
 
     /// Begins an update and makes all its steps.
-    fn begin(&mut self, index: usize, wanted: &Wanted) -> Result<(), Code> {
-        let pair = self.pair(index)?;
-        if !swaps(pair.mode()) {
-            return if is_installed(&pair) && self.verify(index, None).is_ok() {
-                Ok(())
-            } else {
-                self.overwrite(index, wanted.kind)
-            };
+    fn begin(&mut self, wanted: &Wanted) {
+        if self.work.swaps() {
+            self.work.make_plan(wanted.kind, wanted.size);
+            let home = self.work.set_up();
+            self.work.steps(home);
+            return;
         }
-        let mut pair = self.pair(index)?;
-        let plan = pair.plan(wanted.kind, wanted.size)?;
-        let home = set_up(&mut pair, &plan)?;
-        self.steps(index, &plan, home)
+        let is_installed = self.same_header()
+            && self.verify(Area::Primary, wanted.kind).is_ok_and(|installed| installed.hash == wanted.hash);
+        if !is_installed {
+            self.overwrite(wanted.kind);
+        }
     }
 
-    /// Makes every step that is left of a swap.
-    fn steps(&mut self, index: usize, plan: &Plan, home: Home) -> Result<(), Code> {
-        let mut pair = self.pair(index)?;
-        steps(&mut pair, plan, home)
-    }
-
-    /// Copies the image of the secondary slot over the primary.
-    fn overwrite(&mut self, index: usize, kind: Kind) -> Result<(), Code> {
-        let limits = self.limits(index)?;
-        let mut pair = self.pair(index)?;
-        let offset = pair.secondary_offset(kind);
-        let view = View::new(pair.secondary, offset);
-        let view: &dyn ReadAt = &view;
-        let image = Image::parse(view, limits).map_err(|error| error.code())?;
-        let cipher = if cfg!(feature = "encryption") && image.encryption().is_some() {
-            let key = ironroot_image::open_key(&image, view, pair.keys).map_err(|error| error.code())?;
-            Some(Cipher { keys: pair.keys, key, payload: image.payload() })
-        } else {
-            None
+    /// Copies the image of the secondary slot over the primary. From the end to the start: as long as it is not complete,
+    /// there is no image in the primary slot.
+    fn overwrite(&mut self, kind: Kind) {
+        let from = self.work.secondary_offset(kind);
+        let size = match self.prepare(from) {
+            Ok(size) => size,
+            Err(code) => return self.work.fail(code),
         };
-        let recode = cipher.as_ref().map(|cipher| (cipher, 0));
-        super::overwrite::install(&mut pair, offset, image.size(), recode)
+        if !self.work.is_trailer_blank(Area::Primary) {
+            self.work.erase_trailer(Area::Primary);
+        }
+        self.work.erase(Area::Primary, 0, size);
+        let mut end = size;
+        while end != 0 {
+            let start = if end > HEAD { end.saturating_sub(PART).max(HEAD) / HEAD * HEAD } else { 0 };
+            self.work.copy(&Copy {
+                from: (Area::Secondary, from.saturating_add(start)),
+                to: (Area::Primary, start),
+                len: end.saturating_sub(start),
+                recode: Some((Which::New, start)),
+            });
+            end = start;
+        }
+    }
+
+    /// The size of the image in the secondary slot, and its cipher.
+    fn prepare(&mut self, offset: u32) -> Result<u32, Code> {
+        let work = &mut self.work;
+        let view = work.view(Area::Secondary, offset).ok_or(codes::UPDATE_LAYOUT)?;
+        let code = |error: ironroot_image::Error| error.code();
+        let image = Image::parse(&view, work.limits()).map_err(code)?;
+        if super::ENCRYPTS {
+            let mut cipher = None;
+            if image.encryption().is_some() {
+                let key = ironroot_image::open_key(&image, &view, work.keys).map_err(code)?;
+                cipher = Some(Cipher { key, payload: image.payload() });
+            }
+            work.ciphers = [None, cipher];
+        }
+        Ok(image.size())
     }
 
     /// Completes every swap whose steps are done. Only now, when all of them are: a test that is committed alone would be
     /// reverted at the next boot while the rest of its group is installed.
-    fn commit(&mut self, tasks: &[Task]) -> Result<(), Code> {
-        for (index, task) in tasks.iter().enumerate() {
-            if let (Some(kind), true) = (task.running, swaps(self.config(index)?.mode)) {
-                self.pair(index)?.finish(kind)?;
+    fn commit(&mut self) {
+        for index in self.images() {
+            self.select(index);
+            if let (Some(kind), true) = (self.task.running, self.work.swaps()) {
+                self.work.finish(kind);
             }
         }
-        Ok(())
     }
 
     /// Verifies every primary slot; then, and not before, takes back what was refused and raises the counters.
-    fn conclude(&mut self, tasks: &[Task]) -> Result<Option<VerifiedImage>, Code> {
+    fn conclude(&mut self) -> bool {
         // Image 0 last: the proof that is kept is its.
-        for index in (0..tasks.len()).rev() {
-            let facts = match self.verify(index, None) {
+        for index in self.images().rev() {
+            self.select(index);
+            let facts = match self.verify(Area::Primary, Kind::Test) {
                 Ok(facts) => facts,
-                Err(code) => match self.recover(index, code)? {
-                    Some(facts) => facts,
-                    None => return Ok(None),
-                },
+                Err(code) => {
+                    if self.reverts(code) {
+                        return false;
+                    }
+                    match self.bootstrap() {
+                        Some(facts) => facts,
+                        None => {
+                            self.work.fail(code);
+                            return true;
+                        }
+                    }
+                }
             };
-            if let (Some(report), Some(verified)) = (self.report.get_mut(index), self.verified.get_mut(index))
-            {
-                report.version = facts.version;
-                *verified = Some(facts);
+            self.report().version = facts.version;
+            self.task.counter = facts.counter;
+        }
+        for index in self.images() {
+            self.select(index);
+            if let Some(kind) = self.task.refused {
+                self.work.clear_secondary(kind);
+            }
+            // The counter first: while the secondary slot is erased, the request may still stand.
+            self.settle();
+            if self.work.mode() == Mode::OverwriteOnly && self.task.running.is_some() {
+                self.work.clear_secondary(Kind::Permanent);
             }
         }
-        let proof = self.judge.take();
-        for (index, task) in tasks.iter().enumerate() {
-            let mut pair = self.pair(index)?;
-            if let Some(kind) = task.refused {
-                pair.clear_secondary(kind)?;
-            }
-            if pair.mode() == Mode::OverwriteOnly && task.running.is_some() {
-                // The counter first: while the secondary slot is erased, the request may still stand.
-                self.settle(index)?;
-                self.pair(index)?.clear_secondary(Kind::Permanent)?;
-            } else {
-                self.settle(index)?;
-            }
-        }
-        proof.map(Some).ok_or(codes::SELF_CHECK_FAILED)
+        true
     }
 
-    /// The image in the primary slot does not verify. A test is reverted (`None`); else the secondary slot may have an
-    /// image that is good.
-    fn recover(&mut self, index: usize, code: Code) -> Result<Option<Facts>, Code> {
-        let config = self.config(index)?;
-        let pair = self.pair(index)?;
-        let trailer = Trailer::read(pair.primary, &pair.layout()).map_err(|error| error.code())?;
-        let report = self.report.get_mut(index);
-        if let Some(report) = report
-            && swaps(config.mode)
-            && trailer.is_unconfirmed()
+    /// The image in the primary slot does not verify. Whether it is a test that can be reverted.
+    fn reverts(&mut self, code: Code) -> bool {
+        let unconfirmed = self.work.swaps() && self.work.trailer(Area::Primary).is_unconfirmed();
+        let report = self.report();
+        let reverts = unconfirmed
             && report.reverted.is_none()
-            && report.refused != Some(codes::UPDATE_NO_WAY_BACK)
-        {
+            && report.refused != Some(codes::UPDATE_NO_WAY_BACK);
+        if reverts {
             report.reverted = Some(code);
-            return Ok(None);
         }
-        if config.bootstrap {
-            // swap-offset has two places for an image: that of an update, and that of an old image.
-            let places = if config.mode == Mode::SwapOffset { 2 } else { 1 };
-            for kind in [Kind::Test, Kind::Revert].into_iter().take(places) {
-                if self.verify(index, Some(kind)).is_ok() {
-                    self.overwrite(index, kind)?;
-                    let facts = self.verify(index, None)?;
-                    self.pair(index)?.clear_request()?;
-                    if let Some(report) = self.report.get_mut(index) {
-                        report.action = Action::Bootstrapped;
-                        report.refused = None;
-                    }
-                    return Ok(Some(facts));
-                }
+        reverts
+    }
+
+    /// The image in the primary slot does not verify, but the secondary slot may have an image that is good.
+    fn bootstrap(&mut self) -> Option<Facts> {
+        if !self.work.config.bootstrap {
+            return None;
+        }
+        // swap-offset has two places for an image: that of an update, and that of an old image.
+        let places = if self.work.mode() == Mode::SwapOffset { 2 } else { 1 };
+        for kind in [Kind::Test, Kind::Revert].into_iter().take(places) {
+            if self.verify(Area::Secondary, kind).is_ok() {
+                self.overwrite(kind);
+                let facts = self.verify(Area::Primary, kind).ok()?;
+                self.work.clear_request();
+                let report = self.report();
+                report.action = Action::Bootstrapped;
+                report.refused = None;
+                return Some(facts);
             }
         }
-        Err(code)
+        None
     }
 
     /// Raises the counter to that of the image in the primary slot, if the image is there to stay: from then on nothing
     /// can ask for an older one.
-    fn settle(&mut self, index: usize) -> Result<(), Code> {
-        let config = self.config(index)?;
-        let pair = self.pair(index)?;
-        let trailer = Trailer::read(pair.primary, &pair.layout()).map_err(|error| error.code())?;
-        let confirmed = !swaps(config.mode) || !trailer.is_unconfirmed();
-        // As it was verified: read again, it could be anything.
-        let counter = self.verified.get(index).copied().flatten().and_then(|image| image.counter);
+    fn settle(&mut self) {
+        let confirmed = !self.work.swaps() || !self.work.trailer(Area::Primary).is_unconfirmed();
         let mut refused = None;
-        if let (true, true, Some(counter)) = (confirmed, config.require_counter, counter) {
-            let counters = &mut *self.system.counters;
-            let raised = match counters.get(index as u8) {
+        if let (true, true, Some(counter)) =
+            (confirmed && self.work.is_well(), self.work.config.require_counter, self.task.counter)
+        {
+            let image = self.work.image;
+            let raised = match self.counters.get(image) {
                 Ok(least) if least >= counter => Ok(()),
-                Ok(_) => counters.raise(index as u8, counter),
+                Ok(_) => self.counters.raise(image, counter),
                 Err(error) => Err(error),
             };
             // The image is good, and refusing it would lock out a device whose store is full.
             refused = raised.err().map(super::CounterError::code);
         }
-        if let Some(report) = self.report.get_mut(index) {
-            report.confirmed = confirmed;
-            report.counter = refused;
-        }
-        Ok(())
+        let report = self.report();
+        report.confirmed = confirmed;
+        report.counter = refused;
+    }
+
+    /// Whether both slots begin with the same header.
+    fn same_header(&mut self) -> bool {
+        let (mut first, mut second) = ([0; HEADER_LEN], [0; HEADER_LEN]);
+        self.work.on(Area::Primary, |flash| read(flash, 0, &mut first))
+            && self.work.on(Area::Secondary, |flash| read(flash, 0, &mut second))
+            && first == second
     }
 }
 
-/// Writes the plan. Where it is decides what is done next.
-fn set_up(pair: &mut Pair<'_>, plan: &Plan) -> Result<Home, Code> {
-    #[cfg(feature = "swap-scratch")]
-    if pair.mode() == Mode::SwapScratch && pair.swap_end(plan.size)?.1 {
-        super::swap_scratch::set_up_shared(pair, plan)?;
-        return Ok(Home::Scratch);
-    }
-    pair.set_up(plan)?;
-    Ok(Home::Primary)
-}
+/// The passes over the images: first those that use the scratch area, and reverts.
+const ORDER: &[Area] = if MAX_IMAGES == 1 { &[Area::Primary] } else { &[Area::Scratch, Area::Primary] };
 
-/// Makes the steps that are left. Where the request has sectors of its own it is erased first: the plan is complete.
-fn steps(pair: &mut Pair<'_>, plan: &Plan, home: Home) -> Result<(), Code> {
-    match pair.mode() {
-        #[cfg(feature = "swap-scratch")]
-        Mode::SwapScratch => {
-            if home == Home::Primary && !pair.swap_end(plan.size)?.1 {
-                pair.clear_request()?;
-            }
-            super::swap_scratch::run(pair, plan, home)
-        }
-        #[cfg(feature = "swap-move")]
-        Mode::SwapMove => {
-            pair.clear_request()?;
-            super::swap_move::run(pair, plan)
-        }
-        #[cfg(feature = "swap-offset")]
-        Mode::SwapOffset => {
-            pair.clear_request()?;
-            super::swap_offset::run(pair, plan)
-        }
-        _ => Err(codes::UPDATE_LAYOUT),
-    }
-}
+/// Bytes that are written last: the header without its padding.
+const HEAD: u32 = HEADER_LEN as u32;
 
-/// Whether this build can update that way.
-const fn is_built_in(mode: Mode) -> bool {
-    match mode {
-        Mode::OverwriteOnly => cfg!(feature = "overwrite"),
-        Mode::SwapScratch => cfg!(feature = "swap-scratch"),
-        Mode::SwapMove => cfg!(feature = "swap-move"),
-        Mode::SwapOffset => cfg!(feature = "swap-offset"),
-        Mode::RamLoad => false,
-    }
-}
-
-/// The image in the primary slot, if there is one of this product. Not verified.
-pub(super) fn parse_primary(pair: &Pair<'_>) -> Option<Facts> {
-    let view: &dyn ReadAt = &View::new(pair.primary, 0);
-    Image::parse(view, pair.limits()).ok().as_ref().map(Facts::of)
-}
-
-/// Whether an image with a sealed key of this length can be swapped: the trailer has room for exactly one length.
-fn may_be_saved(pair: &Pair<'_>, sealed: Option<u16>) -> bool {
-    match (sealed, pair.layout().keys()) {
-        (None, _) => true,
-        (Some(len), super::SavedKeys::Sealed(room)) => len == room,
-        (Some(_), _) => false,
-    }
-}
-
-/// Whether both slots begin with the same header.
-fn same_header(primary: &dyn Flash, secondary: &dyn Flash) -> bool {
-    let (mut first, mut second) = ([0; 32], [0; 32]);
-    primary.read(0, &mut first).is_ok() && secondary.read(0, &mut second).is_ok() && first == second
-}
-
-/// Whether the image in the primary slot looks like the one in the secondary: the same header and hash.
-fn is_installed(pair: &Pair<'_>) -> bool {
-    super::pair::identity(pair.primary, 0, pair.dialect)
-        == super::pair::identity(pair.secondary, 0, pair.dialect)
-}
+/// What is copied forward at a time; the parts are copied backward.
+const PART: u32 = 4096;

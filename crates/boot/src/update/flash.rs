@@ -112,42 +112,82 @@ impl ReadAt for View<'_> {
     }
 }
 
-/// The sector that begins at `offset`.
-pub(crate) fn sector_at(flash: &dyn Flash, offset: u32) -> Option<u32> {
-    sector_of(flash, offset)
-        .filter(|index| flash.sector(*index).is_some_and(|sector| sector.offset == offset))
+/// The first and the last offset in `low..=high` at which a sector begins, or the area ends, in both areas.
+pub(crate) fn boundaries(one: &dyn Flash, other: &dyn Flash, low: u32, high: u32) -> Option<(u32, u32)> {
+    // Behind the last sector, the end: so both walks stop.
+    let start = |flash: &dyn Flash, index| flash.sector(index).map_or(flash.size(), |sector| sector.offset);
+    let high = high.min(one.size()).min(other.size());
+    let mut found = None;
+    let (mut first, mut second) = (0_u32, 0_u32);
+    loop {
+        let (here, there) = (start(one, first), start(other, second));
+        if here == there && here >= low && here <= high {
+            found = Some((found.map_or(here, |(lowest, _)| lowest), here));
+        }
+        if here >= high && there >= high {
+            return found;
+        }
+        first = first.saturating_add(u32::from(here <= there));
+        second = second.saturating_add(u32::from(there <= here));
+    }
 }
 
-/// The index of the sector that `offset` lies in.
-pub(crate) fn sector_of(flash: &dyn Flash, offset: u32) -> Option<u32> {
-    let (mut low, mut high) = (0, flash.sector_count());
-    while low < high {
-        let middle = low.saturating_add(high.saturating_sub(low) / 2);
-        let sector = flash.sector(middle)?;
-        if offset < sector.offset {
-            high = middle;
-        } else if offset >= sector.end() {
-            low = middle.saturating_add(1);
-        } else {
-            return Some(middle);
+/// Erases every sector that has a byte in `start..end`. The last one first: where a trailer is erased, it has the magic.
+pub(crate) fn erase(flash: &mut dyn Flash, start: u32, end: u32) -> Result<(), FlashError> {
+    for index in (0..flash.sector_count()).rev() {
+        if let Some(sector) = flash.sector(index)
+            && sector.offset < end
+            && sector.end() > start
+        {
+            flash.erase(index)?;
         }
     }
-    None
+    Ok(())
+}
+
+/// Reads; `false` if what is there is unreadable.
+pub(crate) fn read(flash: &dyn Flash, offset: u32, bytes: &mut [u8]) -> Result<bool, FlashError> {
+    match flash.read(offset, bytes) {
+        Ok(()) => Ok(true),
+        Err(FlashError::Unreadable) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes `data`, its last unit filled up with erased bytes.
+pub(crate) fn write(flash: &mut dyn Flash, offset: u32, data: &[u8]) -> Result<(), FlashError> {
+    let unit = flash.write_size().clamp(1, MAX_WRITE_SIZE) as usize;
+    let (whole, rest) = data.split_at_checked(data.len() / unit * unit).unwrap_or_default();
+    if !whole.is_empty() {
+        flash.write(offset, whole)?;
+    }
+    if rest.is_empty() {
+        return Ok(());
+    }
+    let mut last = [flash.erased_value(); MAX_WRITE_SIZE as usize];
+    for (to, from) in last.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    flash.write(offset.saturating_add(whole.len() as u32), last.get(..unit).unwrap_or_default())
 }
 
 /// Whether every byte of a range is readable and erased.
 pub(crate) fn is_blank(flash: &dyn Flash, start: u32, end: u32) -> Result<bool, FlashError> {
-    let mut buffer = [0; 64];
+    let mut unit = [0; MAX_WRITE_SIZE as usize];
     let mut position = start;
     while position < end {
-        let wanted = end.saturating_sub(position).min(64);
-        let piece = buffer.get_mut(..wanted as usize).unwrap_or_default();
-        match flash.read(position, piece) {
-            Ok(()) if piece.iter().all(|byte| *byte == flash.erased_value()) => {}
-            Ok(()) | Err(FlashError::Unreadable) => return Ok(false),
-            Err(error) => return Err(error),
+        let wanted = end.saturating_sub(position).min(MAX_WRITE_SIZE);
+        let piece = unit.get_mut(..wanted as usize).unwrap_or_default();
+        if !read(flash, position, piece)? || !is_erased(flash, piece) {
+            return Ok(false);
         }
         position = position.saturating_add(wanted);
     }
     Ok(true)
+}
+
+/// Whether these bytes are as after an erase.
+pub(crate) fn is_erased(flash: &dyn Flash, bytes: &[u8]) -> bool {
+    let erased = flash.erased_value();
+    bytes.iter().all(|byte| *byte == erased)
 }

@@ -4,24 +4,58 @@ use ironroot_codes::{Code, image as image_codes};
 use ironroot_crypto::{ContentKeys, Crypto};
 use ironroot_image::{Image, Limits, Plain, Policy, PublicKey, ReadAt, VerifiedImage, Version, verify};
 
+use super::work::{Area, Work};
+
 /// What the engine needs to know of an image. Small: an [`Image`] is a few hundred bytes, and is not passed around.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Facts {
     pub version: Version,
     pub size: u32,
     pub counter: Option<u32>,
-    /// Length of the encryption TLV.
-    pub sealed: Option<u16>,
+    pub header_size: u16,
+    pub payload_size: u32,
+    /// Size of the unprotected TLV area.
+    pub tlv_size: u16,
+    /// Length of the encryption TLV; 0 without one.
+    pub sealed_len: u16,
+    /// Where it is.
+    pub sealed_at: u32,
+    /// The start of the hash, if the image was verified.
+    pub hash: u32,
 }
 
 impl Facts {
-    pub fn of(image: &Image) -> Self {
-        Self {
-            version: image.header().version,
+    fn of(image: &Image) -> Self {
+        let header = image.header();
+        let mut facts = Self {
+            version: header.version,
             size: image.size(),
             counter: image.security_counter(),
-            sealed: image.encryption().map(|encryption| encryption.tlv.len),
+            header_size: header.header_size,
+            payload_size: header.payload_size,
+            ..Self::default()
+        };
+        if cfg!(feature = "swap-offset") {
+            facts.tlv_size = image.size().saturating_sub(image.protected().end) as u16;
         }
+        if let Some(encryption) = image.encryption() {
+            facts.sealed_len = encryption.tlv.len;
+            facts.sealed_at = encryption.tlv.offset;
+        }
+        facts
+    }
+}
+
+impl Work<'_> {
+    /// What bounds the images of these slots.
+    pub fn limits(&self) -> Limits {
+        Limits { max_size: self.geometry.max_size, dialect: self.config.dialect }
+    }
+
+    /// The image in a slot, if there is one. Not verified.
+    pub fn facts(&self, area: Area, offset: u32) -> Option<Facts> {
+        let view = self.view(area, offset)?;
+        Image::parse(&view, self.limits()).ok().as_ref().map(Facts::of)
     }
 }
 
@@ -39,7 +73,7 @@ pub(super) trait Judge {
     /// Parses and verifies the image in `source`, and keeps the proof.
     fn judge(&mut self, source: &dyn ReadAt, question: &Question<'_>) -> Result<Facts, Code>;
 
-    /// The proof of the last image that was accepted.
+    /// The proof of the last image, if it was accepted.
     fn take(&mut self) -> Option<VerifiedImage>;
 }
 
@@ -57,6 +91,8 @@ impl<'c, C> WithCrypto<'c, C> {
 
 impl<C: Crypto> Judge for WithCrypto<'_, C> {
     fn judge(&mut self, source: &dyn ReadAt, question: &Question<'_>) -> Result<Facts, Code> {
+        // Whatever was accepted before is no proof of what is asked now.
+        self.proof = None;
         let Question { limits, header_size, policy, keys } = *question;
         let image = Image::parse(source, limits).map_err(|error| error.code())?;
         if header_size.is_some_and(|size| size != image.header().header_size) {
@@ -71,9 +107,11 @@ impl<C: Crypto> Judge for WithCrypto<'_, C> {
         }
         let plain = key.as_ref().map(|(key, keys)| Plain::new(source, &image, key, *keys));
         let source = plain.as_ref().map_or(source, |plain| plain as &dyn ReadAt);
-        let verified = verify(&image, source, self.keys, policy, self.crypto);
-        self.proof = Some(verified.map_err(|error| error.code())?);
-        Ok(Facts::of(&image))
+        let verified =
+            verify(&image, source, self.keys, policy, self.crypto).map_err(|error| error.code())?;
+        let hash = verified.hash().as_bytes().first_chunk().copied().unwrap_or_default();
+        self.proof = Some(verified);
+        Ok(Facts { hash: u32::from_le_bytes(hash), ..Facts::of(&image) })
     }
 
     fn take(&mut self) -> Option<VerifiedImage> {

@@ -19,31 +19,28 @@
         feature = "swap-move",
         feature = "swap-offset"
     )),
-    allow(dead_code, unused_variables)
+    allow(dead_code)
 )]
 
 pub mod app;
+mod cipher;
 mod copy;
 mod counters;
-mod decision;
 mod dependencies;
 mod engine;
 mod flash;
 mod judge;
 mod layout;
-mod overwrite;
-mod pair;
+mod plan;
 #[cfg(feature = "ram-load")]
 mod ram_load;
 mod report;
-mod status;
-#[cfg(feature = "swap-move")]
+mod swap;
 mod swap_move;
-#[cfg(feature = "swap-offset")]
 mod swap_offset;
-#[cfg(feature = "swap-scratch")]
 mod swap_scratch;
 mod trailer;
+mod work;
 
 use ironroot_codes::{Code, boot as codes};
 use ironroot_crypto::{ContentKeys, Crypto, NoContentKeys};
@@ -60,10 +57,39 @@ pub use trailer::{Flag, Info, Kind, Magic, Trailer};
 /// The most images of a system.
 pub const MAX_IMAGES: usize = if cfg!(feature = "multi-image") { 4 } else { 1 };
 
-/// Whether this build has a mode that swaps, and this is one.
-const fn swaps(mode: Mode) -> bool {
-    cfg!(any(feature = "swap-scratch", feature = "swap-move", feature = "swap-offset")) && mode.swaps()
+/// Whether this build can handle encrypted images.
+const ENCRYPTS: bool = cfg!(feature = "encryption");
+
+/// The mode, if this build has it.
+const fn built_in(mode: Mode) -> Option<Mode> {
+    let is = match mode {
+        Mode::OverwriteOnly => cfg!(feature = "overwrite"),
+        Mode::SwapScratch => cfg!(feature = "swap-scratch"),
+        Mode::SwapMove => cfg!(feature = "swap-move"),
+        Mode::SwapOffset => cfg!(feature = "swap-offset"),
+        Mode::RamLoad => cfg!(feature = "ram-load"),
+    };
+    if is { Some(mode) } else { None }
 }
+
+/// The only mode of this build: what asks for the mode is then decided by the compiler.
+const ONLY: Option<Mode> = {
+    let all = [
+        built_in(Mode::OverwriteOnly),
+        built_in(Mode::SwapScratch),
+        built_in(Mode::SwapMove),
+        built_in(Mode::SwapOffset),
+        built_in(Mode::RamLoad),
+    ];
+    match all {
+        [only @ Some(_), None, None, None, None]
+        | [None, only @ Some(_), None, None, None]
+        | [None, None, only @ Some(_), None, None]
+        | [None, None, None, only @ Some(_), None]
+        | [None, None, None, None, only @ Some(_)] => only,
+        _ => None,
+    }
+};
 
 /// How one image is updated. Configuration of the product: the same at every boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -194,7 +194,7 @@ fn copy_and_verify(
     view.read_at(0, target).map_err(|_| image_codes::READ_FAILED)?;
     if image.encryption().is_some() && policy.encrypted {
         let key = ironroot_image::open_key(&image, &view, keys).map_err(code)?;
-        Cipher { keys, key, payload: image.payload() }.apply(0, target);
+        Cipher { key, payload: image.payload() }.apply(keys, 0, target);
     }
     // Everything again from RAM: the flash, or the bus to it, may have shown something else before.
     let question = Question { limits, header_size, policy, keys: None };

@@ -1,0 +1,202 @@
+//! The plan of a swap: what a swap in progress needs to go on, in the trailer of the area that has its status.
+
+use ironroot_image::trailer::{FLAG_SET, Mode};
+use ironroot_image::{HEADER_LEN, Header};
+
+use super::copy::Copy;
+use super::flash::{is_erased, read};
+use super::trailer::{Info, Kind, read_info, write_magic};
+use super::work::{Area, Work};
+use crate::crc::crc32;
+
+/// A swap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Plan {
+    pub kind: Kind,
+    pub image: u8,
+    /// Bytes that are swapped.
+    pub size: u32,
+    /// Ties the plan to the two images that it was made for, and tells a plan from stray bytes: their identity, and behind
+    /// it a checksum. 0: MCUboot began this swap. It stands behind the swap size, in bytes that MCUboot leaves erased and
+    /// does not read.
+    ///
+    /// Without it, a trailer that is left from the last swap and half erased could not be told from one that was just set
+    /// up.
+    pub tag: u32,
+    /// How the image leaves the primary slot, as it was when the swap was planned. Only kept where images are encrypted.
+    /// It stands behind swap_info, in bytes that MCUboot leaves erased and does not read: the header that says the same is
+    /// soon in the secondary slot, where somebody could make it say that nothing is to be encrypted.
+    pub old: OldImage,
+}
+
+/// Where the payload of the old image is: start and size.
+///
+/// (0, 0): plain, it leaves as it is. (0, other): it is damaged, and with it the knowledge of how to encrypt it.
+pub(crate) type OldImage = (u16, u32);
+
+pub(crate) const PLAIN: OldImage = (0, 0);
+const LOST: OldImage = (0, u32::MAX);
+
+impl Plan {
+    /// No plan.
+    pub const NONE: Self = Self { kind: Kind::Test, image: 0, size: 0, tag: 0, old: PLAIN };
+
+    /// The tag of this plan for two images of this identity.
+    fn seal(&self, identity: u16) -> u32 {
+        let [a, b, c, d] = self.size.to_le_bytes();
+        let [e, f] = identity.to_le_bytes();
+        let check = crc32(&[self.info(), a, b, c, d, e, f]) as u16;
+        // Neither erased value: an erased tag is none.
+        let check = if check == 0 || check == u16::MAX { 0x5AA5 } else { check };
+        u32::from(check) << 16 | u32::from(identity)
+    }
+
+    /// The byte swap_info.
+    const fn info(&self) -> u8 {
+        self.kind as u8 | self.image << 4
+    }
+}
+
+impl Work<'_> {
+    /// The plan in the trailer of an area; `None` if there is none, it is damaged, or these slots have no room for it.
+    pub fn read_plan(&mut self, area: Area) -> Option<Plan> {
+        let layout = *self.layout();
+        let found = self.on(area, |flash| read_info(flash, &layout));
+        let (Info::Swap(kind, image), Some(distance)) = (found, layout.swap_size()) else { return None };
+        let (mut bytes, mut info) = ([0; 8], [0; 8]);
+        if !self.field(area, distance, &mut bytes) || !self.field(area, layout.swap_info(), &mut info) {
+            return None;
+        }
+        let [_, _, i, j, k, l, m, n] = info;
+        let old = (u16::from_le_bytes([i, j]), u32::from_le_bytes([k, l, m, n]));
+        let [a, b, c, d, t @ ..] = bytes;
+        let size = u32::from_le_bytes([a, b, c, d]);
+        let tagged = !self.on(area, |flash| Ok(is_erased(flash, &t)));
+        let mut plan = Plan { kind, image, size, tag: u32::from_le_bytes(t), old };
+        if !tagged {
+            plan.tag = 0;
+        }
+        let whole = !tagged || plan.tag == plan.seal(plan.tag as u16);
+        (whole && image == self.image && size != 0 && size <= self.geometry.max_size).then_some(plan)
+    }
+
+    /// Makes the plan of a swap of `size` bytes. Not written yet.
+    pub fn make_plan(&mut self, kind: Kind, size: u32) {
+        let old = if self.encrypts() { self.old_image() } else { PLAIN };
+        let identity = self.identity(kind);
+        let mut plan = Plan { kind, image: self.image, size, tag: 0, old };
+        plan.tag = plan.seal(identity);
+        // The trailer of the last swap stays until this one's replaces it; the two must differ.
+        if self.read_plan(Area::Primary).is_some_and(|stale| stale.tag == plan.tag) {
+            plan.tag = plan.seal(!identity);
+        }
+        self.plan = plan;
+    }
+
+    fn old_image(&mut self) -> OldImage {
+        match self.facts(Area::Primary, 0) {
+            Some(image) if image.sealed_len != 0 => (image.header_size, image.payload_size),
+            Some(_) => PLAIN,
+            None => LOST,
+        }
+    }
+
+    /// Whether a plan was made for the images as they lie now, and nothing of it was done.
+    pub fn is_fresh(&mut self, plan: &Plan) -> bool {
+        let (found, expected) = (plan.tag as u16, self.identity(plan.kind));
+        plan.tag != 0 && (found == expected || found == !expected) && self.steps_done() == 0
+    }
+
+    /// Writes a plan and everything a trailer needs to be one, the magic last: an interrupted one is none.
+    pub fn write_plan(&mut self, area: Area, plan: &Plan, keys: Keys) {
+        let layout = *self.layout();
+        let is_request = keys == Keys::None;
+        let (start, size) = plan.old;
+        let ([a, b], [c, d, e, f]) = (start.to_le_bytes(), size.to_le_bytes());
+        let info = [plan.info(), self.on(area, |flash| Ok(flash.erased_value())), a, b, c, d, e, f];
+        let noted = if is_request || !self.encrypts() { 1 } else { info.len() };
+        self.write(area, layout.swap_info(), info.get(..noted).unwrap_or_default());
+        // swap-offset tells the request of a revert by copy_done, because the image is then in another place.
+        let offset = self.mode() == Mode::SwapOffset;
+        let flag = if is_request && offset { layout.copy_done() } else { layout.image_ok() };
+        if plan.kind != Kind::Test {
+            self.write(area, flag, &[FLAG_SET]);
+        }
+        if !is_request && (offset || self.encrypts()) {
+            self.write_keys(area, plan.kind, keys);
+        }
+        let ([a, b, c, d], [e, f, g, h]) = (plan.size.to_le_bytes(), plan.tag.to_le_bytes());
+        let size = [a, b, c, d, e, f, g, h];
+        let tagged = if plan.tag == 0 { 4 } else { size.len() };
+        if let Some(distance) = layout.swap_size() {
+            self.write(area, distance, size.get(..tagged).unwrap_or_default());
+        }
+        self.on(area, |flash| write_magic(flash, &layout));
+    }
+
+    /// What a trailer keeps of the two images: the sizes of their TLV areas, and their sealed keys.
+    fn write_keys(&mut self, area: Area, kind: Kind, keys: Keys) {
+        let layout = *self.layout();
+        let mut sizes = [0; 4];
+        let places = [(Area::Primary, 0), (Area::Secondary, self.secondary_offset(kind))];
+        for ((slot, (image, offset)), size) in (0..).zip(places).zip(sizes.chunks_mut(2)) {
+            let facts = self.facts(image, offset).unwrap_or_default();
+            for (to, from) in size.iter_mut().zip(facts.tlv_size.to_le_bytes()) {
+                *to = from;
+            }
+            let Some(distance) = layout.saved_key(slot).filter(|_| super::ENCRYPTS) else { continue };
+            let (from, len) = match keys {
+                Keys::Scratch => (self.end_of(Area::Scratch, distance), layout.saved_key_len()),
+                _ => ((image, offset.saturating_add(facts.sealed_at)), u32::from(facts.sealed_len)),
+            };
+            let to = self.end_of(area, distance);
+            self.copy(&Copy { from, to, len, recode: None });
+        }
+        if let Some(distance) = layout.tlv_sizes() {
+            self.write(area, distance, &sizes);
+        }
+    }
+
+    /// What is `distance` before the end of an area.
+    fn end_of(&mut self, area: Area, distance: u32) -> (Area, u32) {
+        (area, self.on(area, |flash| Ok(flash.size())).saturating_sub(distance))
+    }
+
+    /// What tells the two images apart from any others: their headers and the starts of their TLVs, where the hashes are.
+    fn identity(&mut self, kind: Kind) -> u16 {
+        let [a, b, c, d] = self.identity_at(Area::Primary, 0).to_le_bytes();
+        let [e, f, g, h] = self.identity_at(Area::Secondary, self.secondary_offset(kind)).to_le_bytes();
+        crc32(&[a, b, c, d, e, f, g, h]) as u16
+    }
+
+    /// Whatever cannot be read counts as zero.
+    fn identity_at(&mut self, area: Area, offset: u32) -> u32 {
+        let mut bytes = [0; 72];
+        let (head, tail) = bytes.split_at_mut(HEADER_LEN);
+        if !self.on(area, |flash| read(flash, offset, head)) {
+            head.fill(0);
+        }
+        let header = self.view(area, offset).and_then(|view| Header::parse(&view, self.config.dialect).ok());
+        if let Some(header) = header {
+            let tlvs = offset
+                .saturating_add(u32::from(header.header_size))
+                .saturating_add(header.payload_size)
+                .saturating_add(u32::from(header.protected_size));
+            if !self.on(area, |flash| read(flash, tlvs, tail)) {
+                tail.fill(0);
+            }
+        }
+        crc32(&bytes)
+    }
+}
+
+/// What a trailer has besides the plan.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keys {
+    /// Nothing. It is no swap in progress but the request of one.
+    None,
+    /// The sealed keys of the two images as they lie before the swap.
+    Images,
+    /// The sealed keys in the trailer of the scratch area, from where the plan moves.
+    Scratch,
+}

@@ -1,0 +1,188 @@
+//! What the trailers say, and how a swap is set up and completed: the tables of docs/update-engine.md.
+
+use ironroot_codes::boot as codes;
+use ironroot_image::trailer::{FLAG_SET, Mode};
+
+use super::plan::{Keys, PLAIN, Plan};
+use super::trailer::{Flag, Info, Kind, Magic, Trailer};
+use super::work::{Area, Work};
+
+/// What to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Nothing was begun and nothing is wanted.
+    Nothing,
+    /// Go on with the swap of the plan that was read; its status is in this area.
+    Resume(Area),
+    /// Begin one, if the image in the secondary slot is good.
+    Start(Kind),
+}
+
+impl Work<'_> {
+    /// What the trailers ask for. First match counts.
+    pub fn next(&mut self) -> Next {
+        let secondary = self.trailer(Area::Secondary);
+        let requested = secondary.magic == Magic::Good;
+        if !self.swaps() {
+            // A request is one until the secondary slot is erased.
+            return if requested { Next::Start(Kind::Permanent) } else { Next::Nothing };
+        }
+        let primary = self.trailer(Area::Primary);
+        let begun = self.read_plan(Area::Primary).filter(|_| primary.is_begun());
+        if let Some(scratch) = self.scratch_plan() {
+            // The primary trailer takes over when it is complete. Until then it may be that of the last swap, half erased.
+            return match begun {
+                Some(plan) if plan.tag == scratch.tag => self.resume(plan, Area::Primary),
+                _ => self.resume(scratch, Area::Scratch),
+            };
+        }
+        // The request stands until the plan is complete; from then on the plan decides, because the request is being
+        // erased and may have lost its flags.
+        if let Some(plan) = begun {
+            let fits = (plan.kind == Kind::Test) != primary.image_ok.is_set();
+            if !requested || fits && self.is_fresh(&plan) {
+                return self.resume(plan, Area::Primary);
+            }
+        }
+        match requested {
+            true => Next::Start(self.requested(&secondary)),
+            false if primary.is_unconfirmed() => Next::Start(Kind::Revert),
+            false => Next::Nothing,
+        }
+    }
+
+    fn resume(&mut self, plan: Plan, home: Area) -> Next {
+        self.plan = plan;
+        Next::Resume(home)
+    }
+
+    /// What the trailer of a secondary slot asks for.
+    fn requested(&self, secondary: &Trailer) -> Kind {
+        let offset = self.mode() == Mode::SwapOffset;
+        match secondary.image_ok {
+            Flag::Set if !offset && matches!(secondary.info, Info::Swap(Kind::Revert, _)) => Kind::Revert,
+            Flag::Set => Kind::Permanent,
+            // Damaged: the request was being made permanent. A test is the one that can be undone.
+            _ if offset && secondary.copy_done.is_set() => Kind::Revert,
+            _ => Kind::Test,
+        }
+    }
+
+    /// The plan in the scratch area, if the first step is made from there: its data is complete.
+    fn scratch_plan(&mut self) -> Option<Plan> {
+        if self.mode() != Mode::SwapScratch || self.trailer(Area::Scratch).magic != Magic::Good {
+            return None;
+        }
+        let plan = self.read_plan(Area::Scratch)?;
+        // Ours is written behind the data. MCUboot's is written before it, and the data is complete with the first entry.
+        (self.is_shared(plan.size) && (plan.tag != 0 || self.done(Area::Scratch, 0, 3) != 0)).then_some(plan)
+    }
+
+    /// Takes up a swap that MCUboot began: without a tag, and with status. Its request may still stand.
+    pub fn was_begun_elsewhere(&mut self) -> bool {
+        let primary = self.trailer(Area::Primary);
+        match self.read_plan(Area::Primary) {
+            Some(plan) if plan.tag == 0 && primary.is_begun() && self.steps_done() != 0 => {
+                self.plan = plan;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// How many status entries of the primary slot are done.
+    pub fn steps_done(&mut self) -> u32 {
+        self.done(Area::Primary, 0, self.layout().status_entries())
+    }
+
+    /// Where an image in the secondary slot begins that is there for this kind of swap.
+    pub fn secondary_offset(&self, kind: Kind) -> u32 {
+        if self.mode() == Mode::SwapOffset && kind != Kind::Revert { self.geometry.unit } else { 0 }
+    }
+
+    /// Whether an image of this size shares sectors with the trailers, so that the plan of its swap has to be in the scratch
+    /// area for a while.
+    pub fn is_shared(&mut self, size: u32) -> bool {
+        self.mode() == Mode::SwapScratch && self.swap_end(size).1
+    }
+
+    /// Begins the swap of the plan: it is written, and once it is complete it decides and the request may go. Where its
+    /// status is.
+    pub fn set_up(&mut self) -> Area {
+        let plan = self.plan;
+        if self.is_shared(plan.size) {
+            self.set_up_shared();
+            return Area::Scratch;
+        }
+        if plan.kind == Kind::Revert && self.trailer(Area::Secondary).magic != Magic::Good {
+            // Also if it reads as erased: an erase that was cut short may leave units that only look so. While the primary
+            // trailer is made anew, this request remembers the intention.
+            self.erase_trailer(Area::Secondary);
+            let request = Plan { image: 0, tag: 0, old: PLAIN, ..plan };
+            self.write_plan(Area::Secondary, &request, Keys::None);
+        }
+        self.erase_trailer(Area::Primary);
+        self.write_plan(Area::Primary, &plan, Keys::Images);
+        Area::Primary
+    }
+
+    /// Makes every step that is left of the swap of the plan. Where the request has sectors of its own it is erased first:
+    /// the plan is complete.
+    pub fn steps(&mut self, home: Area) {
+        if home == Area::Primary && !self.is_shared(self.plan.size) {
+            self.clear_request();
+        }
+        match self.mode() {
+            Mode::SwapScratch if cfg!(feature = "swap-scratch") => self.swap_scratch(home),
+            Mode::SwapMove if cfg!(feature = "swap-move") => self.swap_move(),
+            Mode::SwapOffset if cfg!(feature = "swap-offset") => self.swap_offset(),
+            _ => self.fail(codes::UPDATE_LAYOUT),
+        }
+    }
+
+    /// The last writes of a swap whose steps are done. `copy_done` comes last: with it, a test begins to wait for its
+    /// confirmation.
+    pub fn finish(&mut self, kind: Kind) {
+        // A plan that is left there would be taken for one in progress; the plain text of an encrypted image has no
+        // business there either.
+        if self.mode() == Mode::SwapScratch
+            && (self.trailer(Area::Scratch) != Trailer::BLANK || self.encrypts())
+        {
+            self.erase(Area::Scratch, 0, u32::MAX);
+        }
+        let trailer = self.trailer(Area::Primary);
+        let (image_ok, copy_done) = (self.layout().image_ok(), self.layout().copy_done());
+        if kind != Kind::Test && !trailer.image_ok.is_set() {
+            self.write(Area::Primary, image_ok, &[FLAG_SET]);
+        }
+        if !trailer.copy_done.is_set() {
+            self.write(Area::Primary, copy_done, &[FLAG_SET]);
+        }
+    }
+
+    /// Takes back the request and the image: first the request, so that what is left is not asked for again. The image in
+    /// the primary slot was verified.
+    pub fn clear_secondary(&mut self, kind: Kind) {
+        if self.swaps() && self.trailer(Area::Primary).is_begun() && self.read_plan(Area::Primary).is_some() {
+            // A plan of which no step was made, or what is left of an old one: without the request it would be taken up.
+            // Where the image shares sectors with the trailer there is no such plan: it is made in the scratch area.
+            let size = self.facts(Area::Primary, 0).map_or(u32::MAX, |image| image.size);
+            if !self.is_shared(size) {
+                self.erase_trailer(Area::Primary);
+            }
+        }
+        if !self.is_trailer_blank(Area::Secondary) {
+            self.erase_trailer(Area::Secondary);
+        }
+        let offset = self.secondary_offset(kind);
+        self.erase(Area::Secondary, offset, 1);
+    }
+
+    /// Takes back the request only. As long as no step was made, the erase may have been cut short before, and be invisible;
+    /// afterwards it is known to be complete.
+    pub fn clear_request(&mut self) {
+        if !self.swaps() || self.steps_done() == 0 || !self.is_trailer_blank(Area::Secondary) {
+            self.erase_trailer(Area::Secondary);
+        }
+    }
+}
