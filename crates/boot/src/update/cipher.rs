@@ -1,18 +1,41 @@
-//! The ciphers of a swap in progress, from the sealed keys in its trailer.
+//! How payloads are encrypted, and the ciphers of a swap in progress, from the sealed keys in its trailer.
 
 use core::ops::Range;
 
 use ironroot_codes::{Code, boot as codes};
-use ironroot_crypto::{KeyBits, Sealing};
+use ironroot_crypto::{ContentKey, ContentKeys, KeyBits, Sealing};
 use ironroot_image::trailer::SavedKeys;
 use ironroot_image::{Flags, Header};
 
-use super::copy::Cipher;
+use super::areas::Area;
 use super::plan::PLAIN;
-use super::work::{Area, Work};
+use super::work::Work;
 
 /// Longest encryption TLV that is saved.
 const MAX_SAVED_KEY: usize = Sealing::MAX_LEN;
+
+/// How the payload of one image is encrypted.
+#[derive(Clone)]
+pub(crate) struct Cipher {
+    pub key: ContentKey,
+    /// Where the payload is, from the start of the image.
+    pub payload: Range<u32>,
+}
+
+impl Cipher {
+    /// Encrypts or decrypts the part of `piece` that is payload; `offset` is that of `piece` in the image.
+    pub fn apply(&self, keys: &dyn ContentKeys, offset: u32, piece: &mut [u8]) {
+        let end = offset.saturating_add(piece.len() as u32);
+        let (from, to) = (self.payload.start.max(offset), self.payload.end.min(end));
+        if from >= to {
+            return;
+        }
+        let (skip, stop) = (from.saturating_sub(offset), to.saturating_sub(offset));
+        if let Some(part) = piece.get_mut(skip as usize..stop as usize) {
+            keys.apply(&self.key, from.saturating_sub(self.payload.start), part);
+        }
+    }
+}
 
 impl Work<'_> {
     /// Whether images are encrypted.
@@ -40,13 +63,13 @@ impl Work<'_> {
         self.drop_old = old.is_err();
         match new {
             Ok(new) => self.ciphers = [old.unwrap_or(None), new],
-            Err(code) => self.fail(code),
+            Err(code) => self.areas.fail(code),
         }
     }
 
     /// Where the payload is of the image with this header, if it is encrypted.
     fn payload(&self, (area, offset): (Area, u32)) -> Result<Option<Range<u32>>, Code> {
-        let view = self.view(area, offset).ok_or(codes::UPDATE_LAYOUT)?;
+        let view = self.areas.view(area, offset);
         let header = Header::parse(&view, self.config.dialect).map_err(|error| error.code())?;
         let start = u32::from(header.header_size);
         let is_encrypted = header.flags.intersects(Flags::ENCRYPTED);
@@ -67,7 +90,8 @@ impl Work<'_> {
         };
         let mut bytes = [0; MAX_SAVED_KEY];
         let sealed = bytes.get_mut(..usize::from(len)).ok_or(refused)?;
-        if !self.field(home, distance, sealed) {
+        let at = self.areas.field(home, distance);
+        if !self.areas.read(home, at, sealed) {
             return Err(refused);
         }
         let key = self.keys.open(sealing_of(sealed.len()).ok_or(refused)?, sealed).map_err(|_| refused)?;

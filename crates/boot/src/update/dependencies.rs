@@ -6,7 +6,7 @@ use ironroot_image::{Image, Version};
 use super::MAX_IMAGES;
 use super::engine::Engine;
 use super::trailer::Kind;
-use super::work::Area;
+use super::areas::Area;
 
 impl Engine<'_> {
     /// Drops every update whose dependencies would not be met by what is then installed. As one may be what another
@@ -30,7 +30,7 @@ impl Engine<'_> {
                 let needed = match self.unmet_dependency(&versions) {
                     Ok(Some(needed)) => needed,
                     Ok(None) => continue,
-                    Err(code) => return self.work.fail(code),
+                    Err(code) => return self.work.areas.fail(code),
                 };
                 // Either this image may not come, or the one that it needs may not be taken away from it.
                 if self.task.wanted.is_none() {
@@ -54,7 +54,7 @@ impl Engine<'_> {
             Some(wanted) => (Area::Secondary, self.work.secondary_offset(wanted.kind)),
             None => (Area::Primary, 0),
         };
-        let view = self.work.view(area, offset).ok_or(codes::UPDATE_LAYOUT)?;
+        let view = self.work.areas.view(area, offset);
         let Ok(image) = Image::parse(&view, self.work.limits()) else { return Ok(None) };
         for dependency in image.dependency_list(&view) {
             let dependency = dependency.map_err(|error| error.code())?;

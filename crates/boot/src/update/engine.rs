@@ -4,13 +4,15 @@ use ironroot_codes::{Code, boot as codes};
 use ironroot_image::trailer::{Mode, SavedKeys};
 use ironroot_image::{HEADER_LEN, Image, Version};
 
-use super::copy::{Cipher, Copy, Which};
-use super::flash::{MAX_WRITE_SIZE, read};
+use super::areas::Area;
+use super::cipher::Cipher;
+use super::copy::{Copy, Which};
+use super::flash::MAX_WRITE_SIZE;
 use super::judge::{Facts, Judge, Question};
 use super::report::{Action, ImageReport, Report, UpdateError, Updated};
 use super::swap::Next;
-use super::trailer::{Kind, Magic};
-use super::work::{Area, Work};
+use super::trailer::Kind;
+use super::work::Work;
 use super::{Counters, MAX_IMAGES, System, policy_of};
 
 /// What is known of one image at this boot.
@@ -75,13 +77,13 @@ fn attempts(
         *parked = Some((work, Task::default()));
     }
     work.buffer = buffer;
-    if let ([.., area], Some(scratch)) = (&mut work.areas, scratch) {
+    if let ([.., area], Some(scratch)) = (&mut work.areas.flash, scratch) {
         *area = Some(&mut **scratch);
     }
     let counters = &mut **counters;
     let mut engine = Engine { work, task: Task::default(), at: 0, count, parked, counters, judge, report };
     let _ = engine.attempt() || engine.attempt();
-    (engine.at, engine.work.failed)
+    (engine.at, engine.work.areas.failed)
 }
 
 /// Room for the images that are not worked on.
@@ -111,9 +113,9 @@ impl Engine<'_> {
     /// Turns to an image. The scratch area and the buffer, of which there is one for all, and a failure go along.
     pub fn select(&mut self, index: usize) {
         let Some((mut work, task)) = self.parked.get_mut(index).and_then(Option::take) else { return };
-        work.failed = self.work.failed;
+        work.areas.failed = self.work.areas.failed;
         core::mem::swap(&mut work.buffer, &mut self.work.buffer);
-        let ([.., to], [.., from]) = (&mut work.areas, &mut self.work.areas);
+        let ([.., to], [.., from]) = (&mut work.areas.flash, &mut self.work.areas.flash);
         core::mem::swap(to, from);
         let old = (core::mem::replace(&mut self.work, work), core::mem::replace(&mut self.task, task));
         if let Some(parked) = self.parked.get_mut(self.at) {
@@ -138,7 +140,7 @@ impl Engine<'_> {
         self.check_dependencies();
         self.install();
         self.commit();
-        !self.work.is_well() || self.conclude()
+        !self.work.areas.are_well() || self.conclude()
     }
 
     /// Makes the steps that are left of every swap in progress. The one whose plan is in the scratch area comes first: the
@@ -189,7 +191,7 @@ impl Engine<'_> {
             self.done(self.work.plan.kind, true);
             return;
         }
-        if self.work.trailer(Area::Secondary).magic == Magic::Good {
+        if self.work.is_requested() {
             self.task.refused = Some(kind);
         }
         // Not what is left of an update that is installed already, and was being erased.
@@ -203,7 +205,7 @@ impl Engine<'_> {
     fn done(&mut self, kind: Kind, resumed: bool) {
         self.task.running = Some(kind);
         self.task.wanted = None;
-        if !self.work.is_well() {
+        if !self.work.areas.are_well() {
             return;
         }
         let report = self.report();
@@ -252,7 +254,7 @@ impl Engine<'_> {
         };
         let question =
             Question { limits: work.limits(), header_size: config.header_size, policy: &policy, keys };
-        let view = work.view(area, offset).ok_or(codes::UPDATE_LAYOUT)?;
+        let view = work.areas.view(area, offset);
         judge.judge(&view, &question)
     }
 
@@ -293,12 +295,10 @@ impl Engine<'_> {
         let from = self.work.secondary_offset(kind);
         let size = match self.prepare(from) {
             Ok(size) => size,
-            Err(code) => return self.work.fail(code),
+            Err(code) => return self.work.areas.fail(code),
         };
-        if !self.work.is_trailer_blank(Area::Primary) {
-            self.work.erase_trailer(Area::Primary);
-        }
-        self.work.erase(Area::Primary, 0, size);
+        self.work.areas.clear_trailer(Area::Primary);
+        self.work.areas.erase(Area::Primary, 0, size);
         let mut end = size;
         while end != 0 {
             let start = if end > HEAD { end.saturating_sub(PART).max(HEAD) / HEAD * HEAD } else { 0 };
@@ -315,7 +315,7 @@ impl Engine<'_> {
     /// The size of the image in the secondary slot, and its cipher.
     fn prepare(&mut self, offset: u32) -> Result<u32, Code> {
         let work = &mut self.work;
-        let view = work.view(Area::Secondary, offset).ok_or(codes::UPDATE_LAYOUT)?;
+        let view = work.areas.view(Area::Secondary, offset);
         let code = |error: ironroot_image::Error| error.code();
         let image = Image::parse(&view, work.limits()).map_err(code)?;
         if super::ENCRYPTS {
@@ -354,7 +354,7 @@ impl Engine<'_> {
                     match self.bootstrap() {
                         Some(facts) => facts,
                         None => {
-                            self.work.fail(code);
+                            self.work.areas.fail(code);
                             return true;
                         }
                     }
@@ -379,7 +379,7 @@ impl Engine<'_> {
 
     /// The image in the primary slot does not verify. Whether it is a test that can be reverted.
     fn reverts(&mut self, code: Code) -> bool {
-        let unconfirmed = self.work.swaps() && self.work.trailer(Area::Primary).is_unconfirmed();
+        let unconfirmed = self.work.swaps() && self.work.areas.trailer(Area::Primary).is_unconfirmed();
         let report = self.report();
         let reverts = unconfirmed
             && report.reverted.is_none()
@@ -414,10 +414,10 @@ impl Engine<'_> {
     /// Raises the counter to that of the image in the primary slot, if the image is there to stay: from then on nothing
     /// can ask for an older one.
     fn settle(&mut self) {
-        let confirmed = !self.work.swaps() || !self.work.trailer(Area::Primary).is_unconfirmed();
+        let confirmed = !self.work.swaps() || !self.work.areas.trailer(Area::Primary).is_unconfirmed();
         let mut refused = None;
         if let (true, true, Some(counter)) =
-            (confirmed && self.work.is_well(), self.work.config.require_counter, self.task.counter)
+            (confirmed && self.work.areas.are_well(), self.work.config.require_counter, self.task.counter)
         {
             let image = self.work.image;
             let raised = match self.counters.get(image) {
@@ -436,8 +436,9 @@ impl Engine<'_> {
     /// Whether both slots begin with the same header.
     fn same_header(&mut self) -> bool {
         let (mut first, mut second) = ([0; HEADER_LEN], [0; HEADER_LEN]);
-        self.work.on(Area::Primary, |flash| read(flash, 0, &mut first))
-            && self.work.on(Area::Secondary, |flash| read(flash, 0, &mut second))
+        let areas = &mut self.work.areas;
+        areas.read(Area::Primary, 0, &mut first)
+            && areas.read(Area::Secondary, 0, &mut second)
             && first == second
     }
 }

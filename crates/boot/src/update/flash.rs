@@ -81,7 +81,8 @@ impl From<FlashError> for Code {
 /// A part of an area as the image parser reads it.
 #[derive(Clone, Copy)]
 pub struct View<'f> {
-    flash: &'f dyn Flash,
+    /// `None`: there is no such area, and nothing can be read.
+    flash: Option<&'f dyn Flash>,
     offset: u32,
     len: u32,
 }
@@ -89,8 +90,11 @@ pub struct View<'f> {
 impl<'f> View<'f> {
     /// The bytes of `flash` from `offset` on, as an image that starts there.
     pub fn new(flash: &'f dyn Flash, offset: u32) -> Self {
-        Self { flash, offset, len: flash.size().saturating_sub(offset) }
+        Self { flash: Some(flash), offset, len: flash.size().saturating_sub(offset) }
     }
+
+    /// Of an area that is not there.
+    pub(crate) const NONE: Self = Self { flash: None, offset: 0, len: 0 };
 }
 
 impl ReadAt for View<'_> {
@@ -99,16 +103,16 @@ impl ReadAt for View<'_> {
     }
 
     fn read_at(&self, offset: u32, buffer: &mut [u8]) -> Result<(), ReadError> {
-        let len = u32::try_from(buffer.len()).map_err(|_| ReadError::OutOfBounds)?;
-        let end = offset.checked_add(len).ok_or(ReadError::OutOfBounds)?;
-        let start = self.offset.checked_add(offset).ok_or(ReadError::OutOfBounds)?;
-        if end > self.len {
-            return Err(ReadError::OutOfBounds);
+        let end = u64::from(offset).saturating_add(buffer.len() as u64);
+        match self.flash {
+            Some(flash) if end <= u64::from(self.len) => {
+                flash.read(self.offset.saturating_add(offset), buffer).map_err(|error| match error {
+                    FlashError::OutOfBounds => ReadError::OutOfBounds,
+                    FlashError::Unreadable | FlashError::Failed => ReadError::Unreadable,
+                })
+            }
+            _ => Err(ReadError::OutOfBounds),
         }
-        self.flash.read(start, buffer).map_err(|error| match error {
-            FlashError::OutOfBounds => ReadError::OutOfBounds,
-            FlashError::Unreadable | FlashError::Failed => ReadError::Unreadable,
-        })
     }
 }
 
@@ -130,64 +134,4 @@ pub(crate) fn boundaries(one: &dyn Flash, other: &dyn Flash, low: u32, high: u32
         first = first.saturating_add(u32::from(here <= there));
         second = second.saturating_add(u32::from(there <= here));
     }
-}
-
-/// Erases every sector that has a byte in `start..end`. The last one first: where a trailer is erased, it has the magic.
-pub(crate) fn erase(flash: &mut dyn Flash, start: u32, end: u32) -> Result<(), FlashError> {
-    for index in (0..flash.sector_count()).rev() {
-        if let Some(sector) = flash.sector(index)
-            && sector.offset < end
-            && sector.end() > start
-        {
-            flash.erase(index)?;
-        }
-    }
-    Ok(())
-}
-
-/// Reads; `false` if what is there is unreadable.
-pub(crate) fn read(flash: &dyn Flash, offset: u32, bytes: &mut [u8]) -> Result<bool, FlashError> {
-    match flash.read(offset, bytes) {
-        Ok(()) => Ok(true),
-        Err(FlashError::Unreadable) => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-/// Writes `data`, its last unit filled up with erased bytes.
-pub(crate) fn write(flash: &mut dyn Flash, offset: u32, data: &[u8]) -> Result<(), FlashError> {
-    let unit = flash.write_size().clamp(1, MAX_WRITE_SIZE) as usize;
-    let (whole, rest) = data.split_at_checked(data.len() / unit * unit).unwrap_or_default();
-    if !whole.is_empty() {
-        flash.write(offset, whole)?;
-    }
-    if rest.is_empty() {
-        return Ok(());
-    }
-    let mut last = [flash.erased_value(); MAX_WRITE_SIZE as usize];
-    for (to, from) in last.iter_mut().zip(rest) {
-        *to = *from;
-    }
-    flash.write(offset.saturating_add(whole.len() as u32), last.get(..unit).unwrap_or_default())
-}
-
-/// Whether every byte of a range is readable and erased.
-pub(crate) fn is_blank(flash: &dyn Flash, start: u32, end: u32) -> Result<bool, FlashError> {
-    let mut unit = [0; MAX_WRITE_SIZE as usize];
-    let mut position = start;
-    while position < end {
-        let wanted = end.saturating_sub(position).min(MAX_WRITE_SIZE);
-        let piece = unit.get_mut(..wanted as usize).unwrap_or_default();
-        if !read(flash, position, piece)? || !is_erased(flash, piece) {
-            return Ok(false);
-        }
-        position = position.saturating_add(wanted);
-    }
-    Ok(true)
-}
-
-/// Whether these bytes are as after an erase.
-pub(crate) fn is_erased(flash: &dyn Flash, bytes: &[u8]) -> bool {
-    let erased = flash.erased_value();
-    bytes.iter().all(|byte| *byte == erased)
 }

@@ -4,8 +4,6 @@ use ironroot_codes::{Code, image as image_codes};
 use ironroot_crypto::{ContentKeys, Crypto};
 use ironroot_image::{Image, Limits, Plain, Policy, PublicKey, ReadAt, VerifiedImage, Version, verify};
 
-use super::work::{Area, Work};
-
 /// What the engine needs to know of an image. Small: an [`Image`] is a few hundred bytes, and is not passed around.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Facts {
@@ -25,7 +23,7 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    fn of(image: &Image) -> Self {
+    pub fn of(image: &Image) -> Self {
         let header = image.header();
         let mut facts = Self {
             version: header.version,
@@ -43,19 +41,6 @@ impl Facts {
             facts.sealed_at = encryption.tlv.offset;
         }
         facts
-    }
-}
-
-impl Work<'_> {
-    /// What bounds the images of these slots.
-    pub fn limits(&self) -> Limits {
-        Limits { max_size: self.geometry.max_size, dialect: self.config.dialect }
-    }
-
-    /// The image in a slot, if there is one. Not verified.
-    pub fn facts(&self, area: Area, offset: u32) -> Option<Facts> {
-        let view = self.view(area, offset)?;
-        Image::parse(&view, self.limits()).ok().as_ref().map(Facts::of)
     }
 }
 

@@ -8,7 +8,6 @@ use super::{ImageConfig, built_in};
 /// What follows from the sector maps of a pair of slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Geometry {
-    pub layout: TrailerLayout,
     /// Bytes that one step of swap-move and swap-offset handles: the largest sector.
     pub unit: u32,
     /// Where the first sector begins, in either slot, that has a byte of the trailer in it.
@@ -17,13 +16,13 @@ pub(crate) struct Geometry {
     pub max_size: u32,
 }
 
-/// The geometry of a pair of slots, or `None` if they do not suit the mode.
+/// The trailers and the geometry of a pair of slots, or `None` if they do not suit the mode.
 pub(crate) fn geometry(
     primary: &dyn Flash,
     secondary: &dyn Flash,
     scratch: Option<&dyn Flash>,
     config: &ImageConfig,
-) -> Option<Geometry> {
+) -> Option<(TrailerLayout, Geometry)> {
     built_in(config.mode)?;
     let mode = super::ONLY.unwrap_or(config.mode);
     let mut areas = [Some(primary), Some(secondary), None];
@@ -43,7 +42,7 @@ pub(crate) fn geometry(
         }
     }
     let room = primary.size().min(secondary.size()).checked_sub(layout.size())?;
-    let mut geometry = Geometry { layout, unit: 0, trailers: 0, max_size: room };
+    let mut geometry = Geometry { unit: 0, trailers: 0, max_size: room };
     match mode {
         Mode::OverwriteOnly | Mode::RamLoad => {}
         Mode::SwapMove | Mode::SwapOffset => {
@@ -79,7 +78,7 @@ pub(crate) fn geometry(
         }
     }
     // Less than a header is no slot.
-    (geometry.max_size > 32).then_some(geometry)
+    (geometry.max_size > 32).then_some((layout, geometry))
 }
 
 /// The largest sector of both slots, if its multiples are boundaries of sectors in both.

@@ -23,6 +23,7 @@
 )]
 
 pub mod app;
+mod areas;
 mod cipher;
 mod copy;
 mod counters;
@@ -154,8 +155,8 @@ impl ImageSlots<'_> {
     /// Refused if the sector maps do not suit the mode ([`codes::UPDATE_LAYOUT`]).
     pub fn check(&self, scratch: Option<&dyn Flash>) -> Result<(TrailerLayout, Limits), Code> {
         let geometry = layout::geometry(self.primary, self.secondary, scratch, &self.config);
-        let geometry = geometry.ok_or(codes::UPDATE_LAYOUT)?;
-        Ok((geometry.layout, Limits { max_size: geometry.max_size, dialect: self.config.dialect }))
+        let (layout, geometry) = geometry.ok_or(codes::UPDATE_LAYOUT)?;
+        Ok((layout, Limits { max_size: geometry.max_size, dialect: self.config.dialect }))
     }
 }
 

@@ -1,12 +1,12 @@
 //! The plan of a swap: what a swap in progress needs to go on, in the trailer of the area that has its status.
 
-use ironroot_image::trailer::{FLAG_SET, Mode};
+use ironroot_image::trailer::Mode;
 use ironroot_image::{HEADER_LEN, Header};
 
+use super::areas::Area;
 use super::copy::Copy;
-use super::flash::{is_erased, read};
-use super::trailer::{Info, Kind, read_info, write_magic};
-use super::work::{Area, Work};
+use super::trailer::{Info, Kind};
+use super::work::Work;
 use crate::crc::crc32;
 
 /// A swap.
@@ -60,18 +60,18 @@ impl Plan {
 impl Work<'_> {
     /// The plan in the trailer of an area; `None` if there is none, it is damaged, or these slots have no room for it.
     pub fn read_plan(&mut self, area: Area) -> Option<Plan> {
-        let layout = *self.layout();
-        let found = self.on(area, |flash| read_info(flash, &layout));
-        let (Info::Swap(kind, image), Some(distance)) = (found, layout.swap_size()) else { return None };
+        let Info::Swap(kind, image) = self.areas.info(area) else { return None };
+        let distance = self.layout().swap_size()?;
         let (mut bytes, mut info) = ([0; 8], [0; 8]);
-        if !self.field(area, distance, &mut bytes) || !self.field(area, layout.swap_info(), &mut info) {
+        let (at, info_at) = (self.areas.field(area, distance), self.areas.field(area, self.layout().swap_info()));
+        if !self.areas.read(area, at, &mut bytes) || !self.areas.read(area, info_at, &mut info) {
             return None;
         }
         let [_, _, i, j, k, l, m, n] = info;
         let old = (u16::from_le_bytes([i, j]), u32::from_le_bytes([k, l, m, n]));
         let [a, b, c, d, t @ ..] = bytes;
         let size = u32::from_le_bytes([a, b, c, d]);
-        let tagged = !self.on(area, |flash| Ok(is_erased(flash, &t)));
+        let tagged = !self.areas.is_erased(area, &t);
         let mut plan = Plan { kind, image, size, tag: u32::from_le_bytes(t), old };
         if !tagged {
             plan.tag = 0;
@@ -113,14 +113,14 @@ impl Work<'_> {
         let is_request = keys == Keys::None;
         let (start, size) = plan.old;
         let ([a, b], [c, d, e, f]) = (start.to_le_bytes(), size.to_le_bytes());
-        let info = [plan.info(), self.on(area, |flash| Ok(flash.erased_value())), a, b, c, d, e, f];
+        let info = [plan.info(), self.areas.erased(area), a, b, c, d, e, f];
         let noted = if is_request || !self.encrypts() { 1 } else { info.len() };
-        self.write(area, layout.swap_info(), info.get(..noted).unwrap_or_default());
+        self.areas.write_field(area, layout.swap_info(), info.get(..noted).unwrap_or_default());
         // swap-offset tells the request of a revert by copy_done, because the image is then in another place.
         let offset = self.mode() == Mode::SwapOffset;
         let flag = if is_request && offset { layout.copy_done() } else { layout.image_ok() };
         if plan.kind != Kind::Test {
-            self.write(area, flag, &[FLAG_SET]);
+            self.areas.set_flag(area, flag);
         }
         if !is_request && (offset || self.encrypts()) {
             self.write_keys(area, plan.kind, keys);
@@ -129,9 +129,9 @@ impl Work<'_> {
         let size = [a, b, c, d, e, f, g, h];
         let tagged = if plan.tag == 0 { 4 } else { size.len() };
         if let Some(distance) = layout.swap_size() {
-            self.write(area, distance, size.get(..tagged).unwrap_or_default());
+            self.areas.write_field(area, distance, size.get(..tagged).unwrap_or_default());
         }
-        self.on(area, |flash| write_magic(flash, &layout));
+        self.areas.write_magic(area);
     }
 
     /// What a trailer keeps of the two images: the sizes of their TLV areas, and their sealed keys.
@@ -146,20 +146,19 @@ impl Work<'_> {
             }
             let Some(distance) = layout.saved_key(slot).filter(|_| super::ENCRYPTS) else { continue };
             let (from, len) = match keys {
-                Keys::Scratch => (self.end_of(Area::Scratch, distance), layout.saved_key_len()),
-                _ => ((image, offset.saturating_add(facts.sealed_at)), u32::from(facts.sealed_len)),
+                Keys::Scratch => (Area::Scratch, layout.saved_key_len()),
+                _ => (image, u32::from(facts.sealed_len)),
             };
-            let to = self.end_of(area, distance);
-            self.copy(&Copy { from, to, len, recode: None });
+            let at = match keys {
+                Keys::Scratch => self.areas.field(Area::Scratch, distance),
+                _ => offset.saturating_add(facts.sealed_at),
+            };
+            let to = (area, self.areas.field(area, distance));
+            self.copy(&Copy { from: (from, at), to, len, recode: None });
         }
         if let Some(distance) = layout.tlv_sizes() {
-            self.write(area, distance, &sizes);
+            self.areas.write_field(area, distance, &sizes);
         }
-    }
-
-    /// What is `distance` before the end of an area.
-    fn end_of(&mut self, area: Area, distance: u32) -> (Area, u32) {
-        (area, self.on(area, |flash| Ok(flash.size())).saturating_sub(distance))
     }
 
     /// What tells the two images apart from any others: their headers and the starts of their TLVs, where the hashes are.
@@ -173,16 +172,15 @@ impl Work<'_> {
     fn identity_at(&mut self, area: Area, offset: u32) -> u32 {
         let mut bytes = [0; 72];
         let (head, tail) = bytes.split_at_mut(HEADER_LEN);
-        if !self.on(area, |flash| read(flash, offset, head)) {
+        if !self.areas.read(area, offset, head) {
             head.fill(0);
         }
-        let header = self.view(area, offset).and_then(|view| Header::parse(&view, self.config.dialect).ok());
-        if let Some(header) = header {
+        if let Ok(header) = Header::parse(&self.areas.view(area, offset), self.config.dialect) {
             let tlvs = offset
                 .saturating_add(u32::from(header.header_size))
                 .saturating_add(header.payload_size)
                 .saturating_add(u32::from(header.protected_size));
-            if !self.on(area, |flash| read(flash, tlvs, tail)) {
+            if !self.areas.read(area, tlvs, tail) {
                 tail.fill(0);
             }
         }

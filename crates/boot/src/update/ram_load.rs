@@ -17,12 +17,13 @@ use ironroot_codes::{Code, boot as codes, image as image_codes};
 use ironroot_image::trailer::Mode;
 use ironroot_image::{Header, Image, Limits, Policy, ReadAt, VerifiedImage};
 
-use super::copy::Cipher;
+use super::areas::{Area, Areas};
+use super::cipher::Cipher;
 use super::flash::{Flash, View};
 use super::judge::{Judge, Question};
 use super::layout::geometry;
 use super::report::{Action, ImageReport, Report, UpdateError};
-use super::trailer::{Magic, Trailer, write_flag};
+use super::trailer::{Magic, Trailer};
 use super::{MAX_IMAGES, System, TrailerLayout, policy_of};
 
 /// The memory that images are loaded to.
@@ -90,7 +91,8 @@ fn load(
     let System { images, counters, content_keys, .. } = system;
     let slots = images.first_mut().ok_or(codes::UPDATE_LAYOUT)?;
     let config = slots.config;
-    let geometry = geometry(slots.primary, slots.secondary, None, &config).ok_or(codes::UPDATE_LAYOUT)?;
+    let found = geometry(slots.primary, slots.secondary, None, &config);
+    let (layout, geometry) = found.ok_or(codes::UPDATE_LAYOUT)?;
     if config.mode != Mode::RamLoad {
         return Err(codes::UPDATE_LAYOUT);
     }
@@ -100,7 +102,6 @@ fn load(
     };
     let policy = policy_of(&config, least);
     let limits = Limits { max_size: geometry.max_size, dialect: config.dialect };
-    let layout = geometry.layout;
 
     let mut choices = [None; 2];
     for (slot, choice) in [&*slots.primary, &*slots.secondary].into_iter().zip(&mut choices) {
@@ -131,7 +132,9 @@ fn load(
         report.confirmed = standing == Standing::Confirmed;
         if standing == Standing::Requested {
             // Before it runs: whatever it does, it is loaded again only if it confirms itself.
-            write_flag(flash, layout.copy_done()).map_err(super::FlashError::code)?;
+            let mut slot = Areas::only(flash, &layout);
+            slot.set_flag(Area::Primary, layout.copy_done());
+            slot.result()?;
             report.action = Action::Testing;
         }
         if let (true, Some(least), Some(counter)) = (report.confirmed, least, verified.security_counter())
@@ -155,7 +158,7 @@ fn examine(
     trial: bool,
     report: &mut ImageReport,
 ) -> Result<Option<Choice>, Code> {
-    let trailer = Trailer::read(slot, layout).map_err(super::FlashError::code)?;
+    let trailer = super::app::state(slot, layout)?;
     let image = match Image::parse(&View::new(slot, 0), limits) {
         Ok(image) => image,
         Err(error) => {

@@ -1,11 +1,12 @@
 //! What the trailers say, and how a swap is set up and completed: the tables of docs/update-engine.md.
 
 use ironroot_codes::boot as codes;
-use ironroot_image::trailer::{FLAG_SET, Mode};
+use ironroot_image::trailer::Mode;
 
+use super::areas::Area;
 use super::plan::{Keys, PLAIN, Plan};
 use super::trailer::{Flag, Info, Kind, Magic, Trailer};
-use super::work::{Area, Work};
+use super::work::Work;
 
 /// What to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,13 +22,12 @@ pub(crate) enum Next {
 impl Work<'_> {
     /// What the trailers ask for. First match counts.
     pub fn next(&mut self) -> Next {
-        let secondary = self.trailer(Area::Secondary);
-        let requested = secondary.magic == Magic::Good;
+        let requested = self.is_requested();
         if !self.swaps() {
             // A request is one until the secondary slot is erased.
             return if requested { Next::Start(Kind::Permanent) } else { Next::Nothing };
         }
-        let primary = self.trailer(Area::Primary);
+        let primary = self.areas.trailer(Area::Primary);
         let begun = self.read_plan(Area::Primary).filter(|_| primary.is_begun());
         if let Some(scratch) = self.scratch_plan() {
             // The primary trailer takes over when it is complete. Until then it may be that of the last swap, half erased.
@@ -45,10 +45,15 @@ impl Work<'_> {
             }
         }
         match requested {
-            true => Next::Start(self.requested(&secondary)),
+            true => Next::Start(self.requested()),
             false if primary.is_unconfirmed() => Next::Start(Kind::Revert),
             false => Next::Nothing,
         }
+    }
+
+    /// Whether there is a request in the secondary slot.
+    pub fn is_requested(&mut self) -> bool {
+        self.areas.magic(Area::Secondary) == Magic::Good
     }
 
     fn resume(&mut self, plan: Plan, home: Area) -> Next {
@@ -57,7 +62,8 @@ impl Work<'_> {
     }
 
     /// What the trailer of a secondary slot asks for.
-    fn requested(&self, secondary: &Trailer) -> Kind {
+    fn requested(&mut self) -> Kind {
+        let secondary = self.areas.trailer(Area::Secondary);
         let offset = self.mode() == Mode::SwapOffset;
         match secondary.image_ok {
             Flag::Set if !offset && matches!(secondary.info, Info::Swap(Kind::Revert, _)) => Kind::Revert,
@@ -70,17 +76,17 @@ impl Work<'_> {
 
     /// The plan in the scratch area, if the first step is made from there: its data is complete.
     fn scratch_plan(&mut self) -> Option<Plan> {
-        if self.mode() != Mode::SwapScratch || self.trailer(Area::Scratch).magic != Magic::Good {
+        if self.mode() != Mode::SwapScratch || self.areas.magic(Area::Scratch) != Magic::Good {
             return None;
         }
         let plan = self.read_plan(Area::Scratch)?;
         // Ours is written behind the data. MCUboot's is written before it, and the data is complete with the first entry.
-        (self.is_shared(plan.size) && (plan.tag != 0 || self.done(Area::Scratch, 0, 3) != 0)).then_some(plan)
+        (self.is_shared(plan.size) && (plan.tag != 0 || self.areas.done(Area::Scratch, 0, 3) != 0)).then_some(plan)
     }
 
     /// Takes up a swap that MCUboot began: without a tag, and with status. Its request may still stand.
     pub fn was_begun_elsewhere(&mut self) -> bool {
-        let primary = self.trailer(Area::Primary);
+        let primary = self.areas.trailer(Area::Primary);
         match self.read_plan(Area::Primary) {
             Some(plan) if plan.tag == 0 && primary.is_begun() && self.steps_done() != 0 => {
                 self.plan = plan;
@@ -92,12 +98,7 @@ impl Work<'_> {
 
     /// How many status entries of the primary slot are done.
     pub fn steps_done(&mut self) -> u32 {
-        self.done(Area::Primary, 0, self.layout().status_entries())
-    }
-
-    /// Where an image in the secondary slot begins that is there for this kind of swap.
-    pub fn secondary_offset(&self, kind: Kind) -> u32 {
-        if self.mode() == Mode::SwapOffset && kind != Kind::Revert { self.geometry.unit } else { 0 }
+        self.areas.done(Area::Primary, 0, self.layout().status_entries())
     }
 
     /// Whether an image of this size shares sectors with the trailers, so that the plan of its swap has to be in the scratch
@@ -114,14 +115,14 @@ impl Work<'_> {
             self.set_up_shared();
             return Area::Scratch;
         }
-        if plan.kind == Kind::Revert && self.trailer(Area::Secondary).magic != Magic::Good {
+        if plan.kind == Kind::Revert && !self.is_requested() {
             // Also if it reads as erased: an erase that was cut short may leave units that only look so. While the primary
             // trailer is made anew, this request remembers the intention.
-            self.erase_trailer(Area::Secondary);
+            self.areas.erase_trailer(Area::Secondary);
             let request = Plan { image: 0, tag: 0, old: PLAIN, ..plan };
             self.write_plan(Area::Secondary, &request, Keys::None);
         }
-        self.erase_trailer(Area::Primary);
+        self.areas.erase_trailer(Area::Primary);
         self.write_plan(Area::Primary, &plan, Keys::Images);
         Area::Primary
     }
@@ -136,7 +137,7 @@ impl Work<'_> {
             Mode::SwapScratch if cfg!(feature = "swap-scratch") => self.swap_scratch(home),
             Mode::SwapMove if cfg!(feature = "swap-move") => self.swap_move(),
             Mode::SwapOffset if cfg!(feature = "swap-offset") => self.swap_offset(),
-            _ => self.fail(codes::UPDATE_LAYOUT),
+            _ => self.areas.fail(codes::UPDATE_LAYOUT),
         }
     }
 
@@ -146,43 +147,43 @@ impl Work<'_> {
         // A plan that is left there would be taken for one in progress; the plain text of an encrypted image has no
         // business there either.
         if self.mode() == Mode::SwapScratch
-            && (self.trailer(Area::Scratch) != Trailer::BLANK || self.encrypts())
+            && (self.areas.trailer(Area::Scratch) != Trailer::BLANK || self.encrypts())
         {
-            self.erase(Area::Scratch, 0, u32::MAX);
+            self.areas.erase(Area::Scratch, 0, u32::MAX);
         }
-        let trailer = self.trailer(Area::Primary);
+        let trailer = self.areas.trailer(Area::Primary);
         let (image_ok, copy_done) = (self.layout().image_ok(), self.layout().copy_done());
         if kind != Kind::Test && !trailer.image_ok.is_set() {
-            self.write(Area::Primary, image_ok, &[FLAG_SET]);
+            self.areas.set_flag(Area::Primary, image_ok);
         }
         if !trailer.copy_done.is_set() {
-            self.write(Area::Primary, copy_done, &[FLAG_SET]);
+            self.areas.set_flag(Area::Primary, copy_done);
         }
     }
 
     /// Takes back the request and the image: first the request, so that what is left is not asked for again. The image in
     /// the primary slot was verified.
     pub fn clear_secondary(&mut self, kind: Kind) {
-        if self.swaps() && self.trailer(Area::Primary).is_begun() && self.read_plan(Area::Primary).is_some() {
+        if self.swaps() && self.areas.trailer(Area::Primary).is_begun() && self.read_plan(Area::Primary).is_some() {
             // A plan of which no step was made, or what is left of an old one: without the request it would be taken up.
             // Where the image shares sectors with the trailer there is no such plan: it is made in the scratch area.
             let size = self.facts(Area::Primary, 0).map_or(u32::MAX, |image| image.size);
             if !self.is_shared(size) {
-                self.erase_trailer(Area::Primary);
+                self.areas.erase_trailer(Area::Primary);
             }
         }
-        if !self.is_trailer_blank(Area::Secondary) {
-            self.erase_trailer(Area::Secondary);
-        }
+        self.areas.clear_trailer(Area::Secondary);
         let offset = self.secondary_offset(kind);
-        self.erase(Area::Secondary, offset, 1);
+        self.areas.erase(Area::Secondary, offset, offset.saturating_add(1));
     }
 
     /// Takes back the request only. As long as no step was made, the erase may have been cut short before, and be invisible;
     /// afterwards it is known to be complete.
     pub fn clear_request(&mut self) {
-        if !self.swaps() || self.steps_done() == 0 || !self.is_trailer_blank(Area::Secondary) {
-            self.erase_trailer(Area::Secondary);
+        if !self.swaps() || self.steps_done() == 0 {
+            self.areas.erase_trailer(Area::Secondary);
+        } else {
+            self.areas.clear_trailer(Area::Secondary);
         }
     }
 }

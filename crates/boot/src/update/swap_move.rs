@@ -9,8 +9,9 @@
 //! `M` is the most sectors a slot can have. The source of a step is not touched before its entry is written, so a step
 //! that was cut short is made again from its erase.
 
+use super::areas::Area;
 use super::copy::{Copy, Which};
-use super::work::{Area, Work};
+use super::work::Work;
 
 impl Work<'_> {
     pub fn swap_move(&mut self) {
@@ -18,13 +19,13 @@ impl Work<'_> {
         let units = self.units();
         let entries = units.saturating_mul(2);
         let first_swap = self.layout().max_sectors();
-        let swapped = self.done(Area::Primary, first_swap, entries);
-        let moved = if swapped == 0 { self.done(Area::Primary, 0, units) } else { units };
+        let swapped = self.areas.done(Area::Primary, first_swap, entries);
+        let moved = if swapped == 0 { self.areas.done(Area::Primary, 0, units) } else { units };
         for entry in moved..units {
             let from = units.saturating_sub(1).saturating_sub(entry).saturating_mul(unit);
             let to = from.saturating_add(unit);
             self.move_unit((Area::Primary, from), (Area::Primary, to), None);
-            self.note(Area::Primary, entry, 1);
+            self.areas.note(Area::Primary, entry, 1);
         }
 
         if swapped >= entries {
@@ -41,7 +42,7 @@ impl Work<'_> {
                 let moved = at.saturating_add(unit);
                 self.move_unit((Area::Primary, moved), (Area::Secondary, at), Some((Which::Old, at)));
             }
-            self.note(Area::Primary, first_swap.saturating_add(entry), entry % 2 + 1);
+            self.areas.note(Area::Primary, first_swap.saturating_add(entry), entry % 2 + 1);
         }
     }
 

@@ -7,16 +7,17 @@
 //!
 //! The source of a step is not touched before its entry is written.
 
+use super::areas::Area;
 use super::copy::Which;
 use super::trailer::Kind;
-use super::work::{Area, Work};
+use super::work::Work;
 
 impl Work<'_> {
     pub fn swap_offset(&mut self) {
         let unit = self.geometry.unit;
         let units = self.units();
         let entries = units.saturating_mul(2);
-        let done = self.done(Area::Primary, 0, entries);
+        let done = self.areas.done(Area::Primary, 0, entries);
         let revert = self.plan.kind == Kind::Revert;
         let (old, new) = match revert {
             false if done == 0 => ((Area::Primary, 0), (Area::Secondary, unit)),
@@ -40,11 +41,11 @@ impl Work<'_> {
             } else {
                 self.move_unit((Area::Secondary, from), (Area::Primary, low), Some((Which::New, low)));
             }
-            self.note(Area::Primary, entry, entry % 2 + 1);
+            self.areas.note(Area::Primary, entry, entry % 2 + 1);
         }
         if revert {
             // Else the header that is left there would pass for an image to go back to.
-            self.erase(Area::Secondary, 0, unit);
+            self.areas.erase(Area::Secondary, 0, unit);
         }
     }
 }

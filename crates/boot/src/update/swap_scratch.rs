@@ -18,11 +18,12 @@
 
 use ironroot_codes::boot as codes;
 
+use super::areas::Area;
 use super::copy::{Copy, Which};
 use super::flash::boundaries;
 use super::layout::group_start;
 use super::plan::Keys;
-use super::work::{Area, Work};
+use super::work::Work;
 
 impl Work<'_> {
     /// Makes every step that is left. `home` is where the status is.
@@ -34,16 +35,16 @@ impl Work<'_> {
             start = self.group_start(start);
             entries = entries.saturating_add(3);
         }
-        let mut done = self.done(home, 0, if home == Area::Scratch { 2 } else { entries });
+        let mut done = self.areas.done(home, 0, if home == Area::Scratch { 2 } else { entries });
         if home == Area::Scratch && done == 0 {
             // The plan stands behind the data, which is complete with it.
-            self.note(home, 0, 1);
+            self.areas.note(home, 0, 1);
             done = 1;
         }
         if home == Area::Primary && shared && done < 3 {
             // The plan is in the primary slot, so the group that shares its sectors is complete.
             if done == 2 {
-                self.note(home, 2, 3);
+                self.areas.note(home, 2, 3);
             }
             done = 3;
         }
@@ -64,13 +65,13 @@ impl Work<'_> {
                 let state = entry.saturating_sub(first);
                 self.step(state, start, end);
                 if home == Area::Scratch && state == 2 {
-                    self.note(Area::Primary, 0, 1);
-                    self.note(Area::Primary, 1, 2);
+                    self.areas.note(Area::Primary, 0, 1);
+                    self.areas.note(Area::Primary, 1, 2);
                     let plan = self.plan;
                     self.write_plan(Area::Primary, &plan, Keys::Scratch);
                     home = Area::Primary;
                 }
-                self.note(home, entry, state.saturating_add(1));
+                self.areas.note(home, entry, state.saturating_add(1));
             }
             end = start;
             first = first.saturating_add(3);
@@ -106,15 +107,14 @@ impl Work<'_> {
 
     /// How many bytes of a slot are not its trailer.
     fn room(&mut self) -> u32 {
-        let trailer = self.layout().size();
-        self.on(Area::Primary, |flash| Ok(flash.size())).saturating_sub(trailer)
+        self.areas.field(Area::Primary, self.layout().size())
     }
 
     /// Where a swap of `size` bytes begins, and whether its first group shares its sectors with the trailers: the end of the
     /// last sector, in both slots, that the bytes reach into; or the end of the slots, if that sector is one of the
     /// trailers'.
     pub fn swap_end(&mut self, size: u32) -> (u32, bool) {
-        let [Some(primary), Some(secondary), _] = &self.areas else { return (0, false) };
+        let [Some(primary), Some(secondary), _] = &self.areas.flash else { return (0, false) };
         let slot = primary.size();
         match boundaries(&**primary, &**secondary, size, slot) {
             Some((end, _)) if end <= self.geometry.trailers => (end, false),
@@ -124,12 +124,12 @@ impl Work<'_> {
 
     /// Where the group begins that ends at `end`.
     fn group_start(&mut self, end: u32) -> u32 {
-        let start = match &self.areas {
+        let start = match &self.areas.flash {
             [Some(primary), Some(secondary), Some(scratch)] => group_start(&**primary, &**secondary, &**scratch, end),
             _ => None,
         };
         start.unwrap_or_else(|| {
-            self.fail(codes::UPDATE_LAYOUT);
+            self.areas.fail(codes::UPDATE_LAYOUT);
             0
         })
     }

@@ -10,9 +10,10 @@
 //! | swap_info, sizes | there is no plan: they are complete before the magic, or the magic is not good |
 //! | status entry | written: the step before it was complete |
 
-use ironroot_image::trailer::{FLAG_SET, MAGIC_LEN, TrailerLayout};
+use ironroot_image::trailer::{FLAG_SET, MAGIC_LEN};
 
-use super::flash::{self, Flash, FlashError, MAX_WRITE_SIZE, is_erased};
+use super::areas::{Area, Areas};
+use super::flash::MAX_WRITE_SIZE;
 
 /// The magic of a trailer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,18 +68,6 @@ pub enum Info {
     Damaged,
 }
 
-impl Default for Info {
-    fn default() -> Self {
-        Self::Unset
-    }
-}
-
-impl Default for Trailer {
-    fn default() -> Self {
-        Self::BLANK
-    }
-}
-
 /// The fields of a trailer that decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trailer {
@@ -97,16 +86,6 @@ impl Trailer {
     pub const BLANK: Self =
         Self { magic: Magic::Unset, image_ok: Flag::Unset, copy_done: Flag::Unset, info: Info::Unset };
 
-    /// Reads the trailer at the end of `flash`. Fails only where no power cut can be the reason.
-    pub fn read(flash: &dyn Flash, layout: &TrailerLayout) -> Result<Self, FlashError> {
-        Ok(Self {
-            magic: read_magic(flash, layout)?,
-            image_ok: read_flag(flash, layout.image_ok())?,
-            copy_done: read_flag(flash, layout.copy_done())?,
-            info: read_info(flash, layout)?,
-        })
-    }
-
     /// Whether this is the trailer of a swap that is not complete, as far as it goes without the plan.
     pub(crate) const fn is_begun(&self) -> bool {
         matches!(self.magic, Magic::Good) && !self.copy_done.is_set()
@@ -118,78 +97,155 @@ impl Trailer {
     }
 }
 
-/// Sets a flag. The caller has seen that it is erased.
-pub(crate) fn write_flag(flash: &mut dyn Flash, distance: u32) -> Result<(), FlashError> {
-    write_field(flash, distance, &[FLAG_SET])
-}
-
-/// Writes the magic. The caller has seen that it is erased.
-pub(crate) fn write_magic(flash: &mut dyn Flash, layout: &TrailerLayout) -> Result<(), FlashError> {
-    // The magic ends the slot; where a unit is larger than it, the unit begins with erased bytes.
-    let mut cell = [flash.erased_value(); MAX_WRITE_SIZE as usize];
-    if let Some(end) = cell.last_chunk_mut() {
-        *end = layout.magic_bytes();
+impl Areas<'_> {
+    /// Where the field lies that is `distance` before the end of an area.
+    #[inline(never)]
+    pub fn field(&mut self, area: Area, distance: u32) -> u32 {
+        // Outside of any flash, which then refuses it, if the area is too small.
+        self.size(area).checked_sub(distance).unwrap_or(u32::MAX)
     }
-    let unit = flash.write_size().clamp(MAGIC_LEN, MAX_WRITE_SIZE);
-    let lead = MAX_WRITE_SIZE.saturating_sub(unit);
-    write_field(flash, unit, cell.get(lead as usize..).unwrap_or_default())
-}
 
-fn read_magic(flash: &dyn Flash, layout: &TrailerLayout) -> Result<Magic, FlashError> {
-    let mut bytes = [0; MAGIC_LEN as usize];
-    Ok(match read_field(flash, layout.magic(), &mut bytes)? {
-        true if bytes == layout.magic_bytes() => Magic::Good,
-        true if is_erased(flash, &bytes) => Magic::Unset,
-        _ => Magic::Bad,
-    })
-}
+    /// What the trailer of an area says.
+    pub fn trailer(&mut self, area: Area) -> Trailer {
+        let layout = self.layout;
+        Trailer {
+            magic: self.magic(area),
+            image_ok: self.flag(area, layout.image_ok()),
+            copy_done: self.flag(area, layout.copy_done()),
+            info: self.info(area),
+        }
+    }
 
-/// The byte at `distance`; `None` if it is erased. Unreadable is what nobody writes.
-fn read_byte(flash: &dyn Flash, distance: u32) -> Result<Option<u8>, FlashError> {
-    let mut byte = [0];
-    let readable = read_field(flash, distance, &mut byte)?;
-    let [byte] = byte;
-    Ok(match readable {
-        true if byte == flash.erased_value() => None,
-        true => Some(byte),
-        false => Some(UNREADABLE),
-    })
+    /// Whether the trailer of an area is one.
+    pub fn magic(&mut self, area: Area) -> Magic {
+        let mut bytes = [0; MAGIC_LEN as usize];
+        let offset = self.field(area, MAGIC_LEN);
+        if !self.read(area, offset, &mut bytes) {
+            Magic::Bad
+        } else if bytes == self.layout.magic_bytes() {
+            Magic::Good
+        } else if self.is_erased(area, &bytes) {
+            Magic::Unset
+        } else {
+            Magic::Bad
+        }
+    }
+
+    /// Writes the magic. The caller has seen that it is erased.
+    pub fn write_magic(&mut self, area: Area) {
+        // The magic ends the slot; where a unit is larger than it, the unit begins with erased bytes.
+        let mut cell = [self.erased(area); MAX_WRITE_SIZE as usize];
+        if let Some(end) = cell.last_chunk_mut() {
+            *end = self.layout.magic_bytes();
+        }
+        let unit = self.unit(area).max(MAGIC_LEN);
+        let offset = self.field(area, unit);
+        let lead = MAX_WRITE_SIZE.saturating_sub(unit);
+        self.write(area, offset, cell.get(lead as usize..).unwrap_or_default());
+    }
+
+    /// The byte at `distance`; `None` if it is erased. Unreadable is what nobody writes.
+    fn byte(&mut self, area: Area, distance: u32) -> Option<u8> {
+        let mut byte = [0];
+        let offset = self.field(area, distance);
+        if !self.read(area, offset, &mut byte) {
+            Some(UNREADABLE)
+        } else if self.is_erased(area, &byte) {
+            None
+        } else {
+            let [byte] = byte;
+            Some(byte)
+        }
+    }
+
+    fn flag(&mut self, area: Area, distance: u32) -> Flag {
+        match self.byte(area, distance) {
+            None => Flag::Unset,
+            Some(FLAG_SET) => Flag::Set,
+            Some(_) => Flag::Damaged,
+        }
+    }
+
+    /// Sets a flag. The caller has seen that it is erased.
+    pub fn set_flag(&mut self, area: Area, distance: u32) {
+        self.write_field(area, distance, &[FLAG_SET]);
+    }
+
+    /// Writes the field at `distance`, filled up with erased bytes to whole units.
+    pub fn write_field(&mut self, area: Area, distance: u32, bytes: &[u8]) {
+        let offset = self.field(area, distance);
+        self.write(area, offset, bytes);
+    }
+
+    /// Which swap a trailer is of.
+    pub fn info(&mut self, area: Area) -> Info {
+        let Some(byte) = self.byte(area, self.layout.swap_info()) else { return Info::Unset };
+        let kind = match byte & 0xF {
+            2 => Kind::Test,
+            3 => Kind::Permanent,
+            4 => Kind::Revert,
+            _ => return Info::Damaged,
+        };
+        Info::Swap(kind, byte >> 4)
+    }
+
+    /// Erases the sectors that the trailer of a slot lies in.
+    pub fn erase_trailer(&mut self, area: Area) {
+        let start = self.field(area, self.layout.size());
+        self.erase(area, start, u32::MAX);
+    }
+
+    /// Erases the trailer of a slot, unless there is no trace of one.
+    pub fn clear_trailer(&mut self, area: Area) {
+        if !self.is_trailer_blank(area) {
+            self.erase_trailer(area);
+        }
+    }
+
+    fn is_trailer_blank(&mut self, area: Area) -> bool {
+        let mut distance = self.layout.size();
+        let mut unit = [0; MAX_WRITE_SIZE as usize];
+        while distance != 0 {
+            let len = distance.min(MAX_WRITE_SIZE);
+            let bytes = unit.get_mut(..len as usize).unwrap_or_default();
+            let offset = self.field(area, distance);
+            if !self.read(area, offset, bytes) || !self.is_erased(area, bytes) {
+                return false;
+            }
+            distance = distance.saturating_sub(len);
+        }
+        true
+    }
+
+    /// How many of the `len` status entries from `first` on are done: the number of the last written one, and one.
+    ///
+    /// An entry is one write unit, so it is never written twice; it counts as written as soon as it is anything but erased.
+    /// An entry that cannot be read was being written, and it is written only when its step is complete.
+    pub fn done(&mut self, area: Area, first: u32, len: u32) -> u32 {
+        let mut entry = len;
+        while entry != 0 {
+            let last = entry.saturating_sub(1);
+            let distance = self.entry(area, first.saturating_add(last));
+            if self.byte(area, distance).is_some() {
+                break;
+            }
+            entry = last;
+        }
+        entry
+    }
+
+    /// Notes that a step is complete. `state` is what MCUboot writes: which step of its sector it was, from 1.
+    pub fn note(&mut self, area: Area, entry: u32, state: u32) {
+        let distance = self.entry(area, entry);
+        self.write_field(area, distance, &[state as u8]);
+    }
+
+    /// Where a status entry is.
+    fn entry(&self, area: Area, entry: u32) -> u32 {
+        let first = if area == Area::Scratch { self.layout.scratch_size() } else { self.layout.status() };
+        first.saturating_sub(entry.saturating_mul(self.layout.write_size()))
+    }
 }
 
 /// Stands for a byte that cannot be read: neither a flag nor a type.
 const UNREADABLE: u8 = 0xEE;
-
-fn read_flag(flash: &dyn Flash, distance: u32) -> Result<Flag, FlashError> {
-    Ok(match read_byte(flash, distance)? {
-        None => Flag::Unset,
-        Some(FLAG_SET) => Flag::Set,
-        Some(_) => Flag::Damaged,
-    })
-}
-
-pub(crate) fn read_info(flash: &dyn Flash, layout: &TrailerLayout) -> Result<Info, FlashError> {
-    let Some(byte) = read_byte(flash, layout.swap_info())? else { return Ok(Info::Unset) };
-    let kind = match byte & 0xF {
-        2 => Kind::Test,
-        3 => Kind::Permanent,
-        4 => Kind::Revert,
-        _ => return Ok(Info::Damaged),
-    };
-    Ok(Info::Swap(kind, byte >> 4))
-}
-
-/// Reads what is `distance` before the end of the area; `false` if it cannot be read.
-pub(crate) fn read_field(flash: &dyn Flash, distance: u32, bytes: &mut [u8]) -> Result<bool, FlashError> {
-    flash::read(flash, at(flash, distance)?, bytes)
-}
-
-/// Writes `data` at `distance` before the end of the area, filled up with erased bytes to whole units.
-pub(crate) fn write_field(flash: &mut dyn Flash, distance: u32, data: &[u8]) -> Result<(), FlashError> {
-    let offset = at(flash, distance)?;
-    flash::write(flash, offset, data)
-}
-
-/// The offset that lies `distance` before the end of the area.
-fn at(flash: &dyn Flash, distance: u32) -> Result<u32, FlashError> {
-    flash.size().checked_sub(distance).ok_or(FlashError::OutOfBounds)
-}

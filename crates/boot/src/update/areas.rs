@@ -1,0 +1,148 @@
+//! What is done to flash: nothing, after the first failure.
+//!
+//! Writes and erases are left out then, and reads find nothing. So an operation need not ask whether the one before it
+//! failed; [`Areas::failed`] is looked at before anything is concluded.
+
+use ironroot_codes::Code;
+use ironroot_image::trailer::TrailerLayout;
+
+use super::flash::{Flash, FlashError, MAX_WRITE_SIZE, View};
+
+/// Where something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Area {
+    Primary,
+    Secondary,
+    Scratch,
+}
+
+/// The areas of an image.
+pub(crate) struct Areas<'e> {
+    /// By [`Area`]. Only swap-scratch has the third.
+    pub flash: [Option<&'e mut dyn Flash>; 3],
+    /// Where the fields of their trailers are.
+    pub layout: TrailerLayout,
+    /// The first failure.
+    pub failed: Option<Code>,
+}
+
+impl<'e> Areas<'e> {
+    /// One area only: an application at its own slot, or at that of its update.
+    pub fn only(flash: &'e mut dyn Flash, layout: &TrailerLayout) -> Self {
+        Self { flash: [Some(flash), None, None], layout: *layout, failed: None }
+    }
+
+    /// The result of what was done.
+    pub fn result(&self) -> Result<(), Code> {
+        self.failed.map_or(Ok(()), Err)
+    }
+
+    /// Whether nothing failed so far.
+    pub fn are_well(&self) -> bool {
+        self.failed.is_none()
+    }
+
+    /// Keeps the first failure.
+    #[inline(never)]
+    pub fn fail(&mut self, code: Code) {
+        self.failed.get_or_insert(code);
+    }
+
+    /// An area, as long as nothing failed.
+    #[inline(never)]
+    fn get(&mut self, area: Area) -> Option<&mut dyn Flash> {
+        match self.flash.get_mut(area as usize) {
+            Some(Some(flash)) if self.failed.is_none() => Some(&mut **flash),
+            _ => None,
+        }
+    }
+
+    /// Takes note of what became of a write or an erase. What could not be done because something failed before, or because
+    /// there is no such area, is a failure of the layout, if it is the first one.
+    fn keep(&mut self, result: Option<Result<(), FlashError>>) -> bool {
+        let error = match result {
+            Some(Ok(())) => return true,
+            Some(Err(error)) => error,
+            None => FlashError::OutOfBounds,
+        };
+        self.fail(error.code());
+        false
+    }
+
+    /// Number of bytes.
+    pub fn size(&mut self, area: Area) -> u32 {
+        self.get(area).map_or(0, |flash| flash.size())
+    }
+
+    /// The smallest programmable unit.
+    pub fn unit(&mut self, area: Area) -> u32 {
+        self.get(area).map_or(1, |flash| flash.write_size()).clamp(1, MAX_WRITE_SIZE)
+    }
+
+    /// What erased bytes read as.
+    pub fn erased(&mut self, area: Area) -> u8 {
+        self.get(area).map_or(0, |flash| flash.erased_value())
+    }
+
+    /// Whether these bytes are as after an erase.
+    #[inline(never)]
+    pub fn is_erased(&mut self, area: Area, bytes: &[u8]) -> bool {
+        let erased = self.erased(area);
+        bytes.iter().all(|byte| *byte == erased)
+    }
+
+    /// Fills `bytes`; `false` if what is there is unreadable, which is no failure.
+    pub fn read(&mut self, area: Area, offset: u32, bytes: &mut [u8]) -> bool {
+        let result = self.get(area).map(|flash| flash.read(offset, bytes));
+        result != Some(Err(FlashError::Unreadable)) && self.keep(result)
+    }
+
+    /// Writes `bytes`, their last unit filled up with erased ones.
+    pub fn write(&mut self, area: Area, offset: u32, bytes: &[u8]) {
+        let unit = self.unit(area) as usize;
+        let (whole, rest) = bytes.split_at_checked(bytes.len() / unit * unit).unwrap_or_default();
+        self.program(area, offset, whole);
+        let mut last = [self.erased(area); MAX_WRITE_SIZE as usize];
+        for (to, from) in last.iter_mut().zip(rest) {
+            *to = *from;
+        }
+        let filled = if rest.is_empty() { 0 } else { unit };
+        self.program(
+            area,
+            offset.saturating_add(whole.len() as u32),
+            last.get(..filled).unwrap_or_default(),
+        );
+    }
+
+    fn program(&mut self, area: Area, offset: u32, units: &[u8]) {
+        if !units.is_empty() {
+            let result = self.get(area).map(|flash| flash.write(offset, units));
+            self.keep(result);
+        }
+    }
+
+    /// Erases every sector that has a byte in `start..end`. The last one first: where a trailer is erased, it has the magic.
+    pub fn erase(&mut self, area: Area, start: u32, end: u32) {
+        let result = self.get(area).map(|flash| {
+            for index in (0..flash.sector_count()).rev() {
+                if let Some(sector) = flash.sector(index)
+                    && sector.offset < end
+                    && sector.end() > start
+                {
+                    flash.erase(index)?;
+                }
+            }
+            Ok(())
+        });
+        self.keep(result);
+    }
+
+    /// An area from `offset` on, as an image that lies there.
+    pub fn view(&self, area: Area, offset: u32) -> View<'_> {
+        match self.flash.get(area as usize) {
+            Some(Some(flash)) => View::new(&**flash, offset),
+            _ => View::NONE,
+        }
+    }
+}
