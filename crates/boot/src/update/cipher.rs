@@ -11,6 +11,12 @@ use super::areas::Area;
 use super::plan::PLAIN;
 use super::work::Work;
 
+/// The ciphers of the old and of the new image of a swap, by [`Which`](super::copy::Which).
+pub(crate) type Ciphers = [Option<Cipher>; CIPHERS];
+
+/// None where nothing is encrypted.
+pub(crate) const CIPHERS: usize = if super::ENCRYPTS { 2 } else { 0 };
+
 /// Longest encryption TLV that is saved.
 const MAX_SAVED_KEY: usize = Sealing::MAX_LEN;
 
@@ -62,8 +68,14 @@ impl Work<'_> {
         let new = self.payload(new).and_then(|payload| self.saved_cipher(home, 1, payload));
         self.drop_old = old.is_err();
         match new {
-            Ok(new) => self.ciphers = [old.unwrap_or(None), new],
+            Ok(new) => self.set_ciphers(old.unwrap_or(None), new),
             Err(code) => self.areas.fail(code),
+        }
+    }
+
+    pub fn set_ciphers(&mut self, old: Option<Cipher>, new: Option<Cipher>) {
+        for (cipher, to) in [old, new].into_iter().zip(&mut self.ciphers) {
+            *to = cipher;
         }
     }
 

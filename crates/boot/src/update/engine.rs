@@ -13,7 +13,7 @@ use super::report::{Action, ImageReport, Report, UpdateError, Updated};
 use super::swap::Next;
 use super::trailer::Kind;
 use super::work::Work;
-use super::{Counters, MAX_IMAGES, System, policy_of};
+use super::{Counters, MAX_IMAGES, System};
 
 /// What is known of one image at this boot.
 #[derive(Clone, Copy, Default)]
@@ -38,6 +38,7 @@ pub(super) struct Wanted {
     hash: u32,
 }
 
+#[inline(never)]
 pub(super) fn run(system: &mut System<'_, '_>, judge: &mut dyn Judge) -> Result<Updated, UpdateError> {
     let mut report = Report::begin(system.images);
     let (image, failed) = attempts(system, judge, &mut report);
@@ -134,6 +135,12 @@ impl Engine<'_> {
         for index in self.images() {
             self.select(index);
             self.task = Task::default();
+            if self.work.config.require_counter {
+                match self.counters.get(self.work.image) {
+                    Ok(least) => self.work.policy.min_security_counter = Some(least),
+                    Err(error) => self.work.areas.fail(error.code()),
+                }
+            }
         }
         let finishing = self.resume();
         self.examine(finishing);
@@ -241,19 +248,13 @@ impl Engine<'_> {
     /// Verifies the image in the primary slot, where it is always plain; or the one in the secondary slot where it lies for
     /// this kind of swap, decrypting it on the way.
     fn verify(&mut self, area: Area, kind: Kind) -> Result<Facts, Code> {
-        let Self { work, judge, counters, .. } = self;
-        let config = work.config;
-        let least = match config.require_counter {
-            true => Some(counters.get(work.image).map_err(|error| error.code())?),
-            false => None,
-        };
-        let policy = policy_of(config, least);
+        let Self { work, judge, .. } = self;
         let (offset, keys) = match area {
             Area::Primary => (0, None),
             _ => (work.secondary_offset(kind), Some(work.keys)),
         };
-        let question =
-            Question { limits: work.limits(), header_size: config.header_size, policy: &policy, keys };
+        let (limits, header_size) = (work.limits(), work.config.header_size);
+        let question = Question { limits, header_size, policy: &work.policy, keys };
         let view = work.areas.view(area, offset);
         judge.judge(&view, &question)
     }
@@ -324,7 +325,7 @@ impl Engine<'_> {
                 let key = ironroot_image::open_key(&image, &view, work.keys).map_err(code)?;
                 cipher = Some(Cipher { key, payload: image.payload() });
             }
-            work.ciphers = [None, cipher];
+            work.set_ciphers(None, cipher);
         }
         Ok(image.size())
     }
@@ -416,17 +417,14 @@ impl Engine<'_> {
     fn settle(&mut self) {
         let confirmed = !self.work.swaps() || !self.work.areas.trailer(Area::Primary).is_unconfirmed();
         let mut refused = None;
-        if let (true, true, Some(counter)) =
-            (confirmed && self.work.areas.are_well(), self.work.config.require_counter, self.task.counter)
+        if let (true, Some(least), Some(counter)) = (
+            confirmed && self.work.areas.are_well(),
+            self.work.policy.min_security_counter,
+            self.task.counter,
+        ) && counter > least
         {
-            let image = self.work.image;
-            let raised = match self.counters.get(image) {
-                Ok(least) if least >= counter => Ok(()),
-                Ok(_) => self.counters.raise(image, counter),
-                Err(error) => Err(error),
-            };
             // The image is good, and refusing it would lock out a device whose store is full.
-            refused = raised.err().map(super::CounterError::code);
+            refused = self.counters.raise(self.work.image, counter).err().map(super::CounterError::code);
         }
         let report = self.report();
         report.confirmed = confirmed;

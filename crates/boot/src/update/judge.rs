@@ -18,12 +18,12 @@ pub(super) struct Facts {
     pub sealed_len: u16,
     /// Where it is.
     pub sealed_at: u32,
-    /// The start of the hash, if the image was verified.
+    /// The start of the hash; 0 if the image was not verified.
     pub hash: u32,
 }
 
 impl Facts {
-    pub fn of(image: &Image) -> Self {
+    pub fn of(image: &Image, hash: u32) -> Self {
         let header = image.header();
         let mut facts = Self {
             version: header.version,
@@ -31,6 +31,7 @@ impl Facts {
             counter: image.security_counter(),
             header_size: header.header_size,
             payload_size: header.payload_size,
+            hash,
             ..Self::default()
         };
         if cfg!(feature = "swap-offset") {
@@ -74,29 +75,39 @@ impl<'c, C> WithCrypto<'c, C> {
     }
 }
 
+impl<C: Crypto> WithCrypto<'_, C> {
+    /// The verification itself, and the proof.
+    #[inline(never)]
+    fn verify(&mut self, image: &Image, source: &dyn ReadAt, policy: &Policy) -> Result<Facts, Code> {
+        self.proof = match verify(image, source, self.keys, policy, self.crypto) {
+            Ok(verified) => Some(verified),
+            Err(error) => return Err(error.code()),
+        };
+        let hash = self.proof.as_ref().and_then(|proof| proof.hash().as_bytes().first_chunk());
+        Ok(Facts::of(image, hash.map_or(0, |hash| u32::from_le_bytes(*hash))))
+    }
+}
+
 impl<C: Crypto> Judge for WithCrypto<'_, C> {
     fn judge(&mut self, source: &dyn ReadAt, question: &Question<'_>) -> Result<Facts, Code> {
         // Whatever was accepted before is no proof of what is asked now.
         self.proof = None;
         let Question { limits, header_size, policy, keys } = *question;
-        let image = Image::parse(source, limits).map_err(|error| error.code())?;
+        let parsed = Image::parse(source, limits);
+        let image = match &parsed {
+            Ok(image) => image,
+            Err(error) => return Err(error.code()),
+        };
         if header_size.is_some_and(|size| size != image.header().header_size) {
             return Err(image_codes::HEADER_SIZE);
         }
-        let mut key = None;
-        if let (true, Some(keys), true) = (cfg!(feature = "encryption"), keys, policy.encrypted)
+        if let (true, Some(keys), true) = (super::ENCRYPTS, keys, policy.encrypted)
             && image.encryption().is_some()
         {
-            let opened = ironroot_image::open_key(&image, source, keys).map_err(|error| error.code())?;
-            key = Some((opened, keys));
+            let key = ironroot_image::open_key(image, source, keys).map_err(|error| error.code())?;
+            return self.verify(image, &Plain::new(source, image, &key, keys), policy);
         }
-        let plain = key.as_ref().map(|(key, keys)| Plain::new(source, &image, key, *keys));
-        let source = plain.as_ref().map_or(source, |plain| plain as &dyn ReadAt);
-        let verified =
-            verify(&image, source, self.keys, policy, self.crypto).map_err(|error| error.code())?;
-        let hash = verified.hash().as_bytes().first_chunk().copied().unwrap_or_default();
-        self.proof = Some(verified);
-        Ok(Facts { hash: u32::from_le_bytes(hash), ..Facts::of(&image) })
+        self.verify(image, source, policy)
     }
 
     fn take(&mut self) -> Option<VerifiedImage> {

@@ -2,22 +2,24 @@
 
 use ironroot_crypto::ContentKeys;
 use ironroot_image::trailer::{Mode, TrailerLayout};
-use ironroot_image::{Image, Limits};
+use ironroot_image::{Image, Limits, Policy};
 
 use super::areas::{Area, Areas};
-use super::cipher::Cipher;
+use super::cipher::{CIPHERS, Ciphers};
 use super::flash::Flash;
 use super::judge::Facts;
 use super::layout::{Geometry, geometry};
 use super::plan::Plan;
 use super::trailer::Kind;
-use super::{ImageConfig, ImageSlots};
+use super::{ImageConfig, ImageSlots, policy_of};
 
 /// The areas of one image and everything that a step needs.
 pub(crate) struct Work<'e> {
     pub areas: Areas<'e>,
     pub config: &'e ImageConfig,
     pub geometry: Geometry,
+    /// What its images must be besides authentic.
+    pub policy: Policy,
     /// The number of the image.
     pub image: u8,
     pub buffer: &'e mut [u8],
@@ -25,7 +27,7 @@ pub(crate) struct Work<'e> {
     /// The swap that is worked on.
     pub plan: Plan,
     /// The ciphers of its old and its new image.
-    pub ciphers: [Option<Cipher>; 2],
+    pub ciphers: Ciphers,
     /// The old image is damaged, and with it the knowledge of how to encrypt it: it is left out, because it must not be
     /// plain in the secondary slot.
     pub drop_old: bool,
@@ -53,7 +55,8 @@ impl<'e> Work<'e> {
             buffer: &mut [],
             keys,
             plan: Plan::NONE,
-            ciphers: [None, None],
+            policy: policy_of(config, None),
+            ciphers: [const { None }; CIPHERS],
             drop_old: false,
         })
     }
@@ -85,6 +88,9 @@ impl<'e> Work<'e> {
     /// The image in a slot, if there is one. Not verified.
     pub fn facts(&self, area: Area, offset: u32) -> Option<Facts> {
         let view = self.areas.view(area, offset);
-        Image::parse(&view, self.limits()).ok().as_ref().map(Facts::of)
+        match &Image::parse(&view, self.limits()) {
+            Ok(image) => Some(Facts::of(image, 0)),
+            Err(_) => None,
+        }
     }
 }
