@@ -5,7 +5,7 @@
 use ironroot_codes::{Code, boot as codes};
 
 use super::areas::{Area, Areas};
-use super::flash::{Flash, FlashError, Sector};
+use super::flash::{Flash, ReadOnly};
 use super::trailer::{Flag, Info, Kind, Magic, Trailer};
 use super::TrailerLayout;
 
@@ -72,42 +72,5 @@ pub fn requested(secondary: &Trailer) -> Option<Kind> {
         (Magic::Good, Flag::Set, _) => Some(Kind::Permanent),
         (Magic::Good, _, _) => Some(Kind::Test),
         _ => None,
-    }
-}
-
-/// Flash that is only looked at.
-struct ReadOnly<'f>(&'f dyn Flash);
-
-impl Flash for ReadOnly<'_> {
-    fn size(&self) -> u32 {
-        self.0.size()
-    }
-
-    fn write_size(&self) -> u32 {
-        self.0.write_size()
-    }
-
-    fn erased_value(&self) -> u8 {
-        self.0.erased_value()
-    }
-
-    fn sector_count(&self) -> u32 {
-        self.0.sector_count()
-    }
-
-    fn sector(&self, index: u32) -> Option<Sector> {
-        self.0.sector(index)
-    }
-
-    fn read(&self, offset: u32, buffer: &mut [u8]) -> Result<(), FlashError> {
-        self.0.read(offset, buffer)
-    }
-
-    fn write(&mut self, _: u32, _: &[u8]) -> Result<(), FlashError> {
-        Err(FlashError::Failed)
-    }
-
-    fn erase(&mut self, _: u32) -> Result<(), FlashError> {
-        Err(FlashError::Failed)
     }
 }

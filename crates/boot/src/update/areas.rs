@@ -92,6 +92,33 @@ impl<'e> Areas<'e> {
         bytes.iter().all(|byte| *byte == erased)
     }
 
+    /// The first and the last offset in `low..=high` at which a sector begins, or the area ends, in both areas; `low` above
+    /// `high` if there is none.
+    pub fn boundaries(&self, one: Area, other: Area, low: u32, high: u32) -> (u32, u32) {
+        let mut found = (u32::MAX, 0);
+        let (mut first, mut second) = (0_u32, 0_u32);
+        loop {
+            let (here, there) = (self.sector_start(one, first), self.sector_start(other, second));
+            if here == there && here >= low && here <= high {
+                found = (found.0.min(here), here);
+            }
+            // Behind the last sector both are the end of their area, which `high` is not behind.
+            if here >= high && there >= high {
+                return found;
+            }
+            first = first.saturating_add(u32::from(here <= there));
+            second = second.saturating_add(u32::from(there <= here));
+        }
+    }
+
+    /// Where a sector begins; behind the last one, the end of the area.
+    fn sector_start(&self, area: Area, index: u32) -> u32 {
+        match self.flash.get(area as usize) {
+            Some(Some(flash)) => flash.sector(index).map_or(flash.size(), |sector| sector.offset),
+            _ => u32::MAX,
+        }
+    }
+
     /// Fills `bytes`; `false` if what is there is unreadable, which is no failure.
     pub fn read(&mut self, area: Area, offset: u32, bytes: &mut [u8]) -> bool {
         let result = self.get(area).map(|flash| flash.read(offset, bytes));

@@ -7,7 +7,7 @@ use ironroot_image::{HEADER_LEN, Image, Version};
 use super::areas::Area;
 use super::cipher::Cipher;
 use super::copy::{Copy, Which};
-use super::flash::MAX_WRITE_SIZE;
+use super::flash::{Flash, MAX_WRITE_SIZE};
 use super::judge::{Facts, Judge, Question};
 use super::report::{Action, ImageReport, Report, UpdateError, Updated};
 use super::swap::Next;
@@ -69,18 +69,20 @@ fn attempts(
     let Some((first, rest)) = images.split_first_mut().filter(|_| count <= MAX_IMAGES && len != 0) else {
         return wrong(0);
     };
-    let Some(mut work) = Work::new(first, scratch.as_deref(), keys) else { return wrong(0) };
+    let scratch = scratch.as_mut().map(|scratch| &mut **scratch as &mut dyn Flash);
+    let Some(mut work) = Work::new(first, scratch, keys) else { return wrong(0) };
     let mut parked = [const { None }; PARKED];
     for (index, slots) in (1..).zip(rest) {
-        let work = Work::new(slots, scratch.as_deref(), keys);
-        let (Some(mut work), Some(parked)) = (work, parked.get_mut(index)) else { return wrong(index) };
-        work.image = index as u8;
-        *parked = Some((work, Task::default()));
+        // The scratch area goes round, and comes back.
+        let [.., scratch] = &mut work.areas.flash;
+        let other = Work::new(slots, scratch.take(), keys);
+        let (Some(mut other), Some(parked)) = (other, parked.get_mut(index)) else { return wrong(index) };
+        let [.., back] = &mut other.areas.flash;
+        *scratch = back.take();
+        other.image = index as u8;
+        *parked = Some((other, Task::default()));
     }
     work.buffer = buffer;
-    if let ([.., area], Some(scratch)) = (&mut work.areas.flash, scratch) {
-        *area = Some(&mut **scratch);
-    }
     let counters = &mut **counters;
     let mut engine = Engine { work, task: Task::default(), at: 0, count, parked, counters, judge, report };
     let _ = engine.attempt() || engine.attempt();
@@ -236,10 +238,13 @@ impl Engine<'_> {
         }
         // The old image has to be encrypted again when it leaves the primary slot, and the trailer has room for keys of one
         // length.
-        for len in [update.sealed_len, installed.sealed_len] {
-            if self.work.swaps() && len != 0 && self.work.layout().keys() != SavedKeys::Sealed(len) {
-                return Err(codes::UPDATE_KEY_UNAVAILABLE);
-            }
+        let room = match self.work.layout().keys() {
+            SavedKeys::Sealed(room) => room,
+            _ => 0,
+        };
+        let fits = |len| len == 0 || len == room;
+        if self.work.swaps() && !(fits(update.sealed_len) && fits(installed.sealed_len)) {
+            return Err(codes::UPDATE_KEY_UNAVAILABLE);
         }
         let size = update.size.max(installed.size);
         Ok(Wanted { kind, size, version: update.version, hash: update.hash })
@@ -380,7 +385,7 @@ impl Engine<'_> {
 
     /// The image in the primary slot does not verify. Whether it is a test that can be reverted.
     fn reverts(&mut self, code: Code) -> bool {
-        let unconfirmed = self.work.swaps() && self.work.areas.trailer(Area::Primary).is_unconfirmed();
+        let unconfirmed = self.work.swaps() && self.work.is_unconfirmed();
         let report = self.report();
         let reverts = unconfirmed
             && report.reverted.is_none()
@@ -415,7 +420,7 @@ impl Engine<'_> {
     /// Raises the counter to that of the image in the primary slot, if the image is there to stay: from then on nothing
     /// can ask for an older one.
     fn settle(&mut self) {
-        let confirmed = !self.work.swaps() || !self.work.areas.trailer(Area::Primary).is_unconfirmed();
+        let confirmed = !self.work.swaps() || !self.work.is_unconfirmed();
         let mut refused = None;
         if let (true, Some(least), Some(counter)) = (
             confirmed && self.work.areas.are_well(),

@@ -116,22 +116,39 @@ impl ReadAt for View<'_> {
     }
 }
 
-/// The first and the last offset in `low..=high` at which a sector begins, or the area ends, in both areas.
-pub(crate) fn boundaries(one: &dyn Flash, other: &dyn Flash, low: u32, high: u32) -> Option<(u32, u32)> {
-    // Behind the last sector, the end: so both walks stop.
-    let start = |flash: &dyn Flash, index| flash.sector(index).map_or(flash.size(), |sector| sector.offset);
-    let high = high.min(one.size()).min(other.size());
-    let mut found = None;
-    let (mut first, mut second) = (0_u32, 0_u32);
-    loop {
-        let (here, there) = (start(one, first), start(other, second));
-        if here == there && here >= low && here <= high {
-            found = Some((found.map_or(here, |(lowest, _)| lowest), here));
-        }
-        if here >= high && there >= high {
-            return found;
-        }
-        first = first.saturating_add(u32::from(here <= there));
-        second = second.saturating_add(u32::from(there <= here));
+/// Flash that is only looked at.
+pub(crate) struct ReadOnly<'f>(pub &'f dyn Flash);
+
+impl Flash for ReadOnly<'_> {
+    fn size(&self) -> u32 {
+        self.0.size()
+    }
+
+    fn write_size(&self) -> u32 {
+        self.0.write_size()
+    }
+
+    fn erased_value(&self) -> u8 {
+        self.0.erased_value()
+    }
+
+    fn sector_count(&self) -> u32 {
+        self.0.sector_count()
+    }
+
+    fn sector(&self, index: u32) -> Option<Sector> {
+        self.0.sector(index)
+    }
+
+    fn read(&self, offset: u32, buffer: &mut [u8]) -> Result<(), FlashError> {
+        self.0.read(offset, buffer)
+    }
+
+    fn write(&mut self, _: u32, _: &[u8]) -> Result<(), FlashError> {
+        Err(FlashError::Failed)
+    }
+
+    fn erase(&mut self, _: u32) -> Result<(), FlashError> {
+        Err(FlashError::Failed)
     }
 }

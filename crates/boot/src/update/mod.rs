@@ -47,6 +47,9 @@ use ironroot_codes::{Code, boot as codes};
 use ironroot_crypto::{ContentKeys, Crypto, NoContentKeys};
 use ironroot_image::{Dependencies, Dialect, Limits, Policy, PublicKey};
 
+use areas::Areas;
+use flash::ReadOnly;
+
 pub use counters::{CounterError, Counters, NoCounters};
 pub use flash::{Flash, FlashError, MAX_WRITE_SIZE, Sector, View};
 pub use ironroot_image::trailer::{Mode, SavedKeys, TrailerLayout};
@@ -154,9 +157,12 @@ impl ImageSlots<'_> {
     ///
     /// Refused if the sector maps do not suit the mode ([`codes::UPDATE_LAYOUT`]).
     pub fn check(&self, scratch: Option<&dyn Flash>) -> Result<(TrailerLayout, Limits), Code> {
-        let geometry = layout::geometry(self.primary, self.secondary, scratch, &self.config);
-        let (layout, geometry) = geometry.ok_or(codes::UPDATE_LAYOUT)?;
-        Ok((layout, Limits { max_size: geometry.max_size, dialect: self.config.dialect }))
+        let (mut primary, mut secondary) = (ReadOnly(self.primary), ReadOnly(self.secondary));
+        let mut scratch = scratch.map(ReadOnly);
+        let scratch = scratch.as_mut().map(|scratch| scratch as &mut dyn Flash);
+        let areas = Areas::new([Some(&mut primary), Some(&mut secondary), scratch], &self.config);
+        let (areas, geometry) = areas.ok_or(codes::UPDATE_LAYOUT)?;
+        Ok((areas.layout, Limits { max_size: geometry.max_size, dialect: self.config.dialect }))
     }
 }
 

@@ -1,11 +1,11 @@
 //! The plan of a swap: what a swap in progress needs to go on, in the trailer of the area that has its status.
 
 use ironroot_image::trailer::Mode;
-use ironroot_image::{HEADER_LEN, Header};
+use ironroot_image::{HEADER_LEN, Header, ReadAt};
 
 use super::areas::Area;
 use super::copy::Copy;
-use super::trailer::{Info, Kind};
+use super::trailer::Kind;
 use super::work::Work;
 use crate::crc::crc32;
 
@@ -60,24 +60,24 @@ impl Plan {
 impl Work<'_> {
     /// The plan in the trailer of an area; `None` if there is none, it is damaged, or these slots have no room for it.
     pub fn read_plan(&mut self, area: Area) -> Option<Plan> {
-        let Info::Swap(kind, image) = self.areas.info(area) else { return None };
         let distance = self.layout().swap_size()?;
         let (mut bytes, mut info) = ([0; 8], [0; 8]);
         let (at, info_at) = (self.areas.field(area, distance), self.areas.field(area, self.layout().swap_info()));
         if !self.areas.read(area, at, &mut bytes) || !self.areas.read(area, info_at, &mut info) {
             return None;
         }
-        let [_, _, i, j, k, l, m, n] = info;
+        let [info, _, i, j, k, l, m, n] = info;
+        let kind = Kind::of_info(info)?;
         let old = (u16::from_le_bytes([i, j]), u32::from_le_bytes([k, l, m, n]));
         let [a, b, c, d, t @ ..] = bytes;
         let size = u32::from_le_bytes([a, b, c, d]);
         let tagged = !self.areas.is_erased(area, &t);
-        let mut plan = Plan { kind, image, size, tag: u32::from_le_bytes(t), old };
+        let mut plan = Plan { kind, image: info >> 4, size, tag: u32::from_le_bytes(t), old };
         if !tagged {
             plan.tag = 0;
         }
         let whole = !tagged || plan.tag == plan.seal(plan.tag as u16);
-        (whole && image == self.image && size != 0 && size <= self.geometry.max_size).then_some(plan)
+        (whole && plan.image == self.image && size != 0 && size <= self.geometry.max_size).then_some(plan)
     }
 
     /// Makes the plan of a swap of `size` bytes. Not written yet.
@@ -169,18 +169,18 @@ impl Work<'_> {
     }
 
     /// Whatever cannot be read counts as zero.
-    fn identity_at(&mut self, area: Area, offset: u32) -> u32 {
+    fn identity_at(&self, area: Area, offset: u32) -> u32 {
+        let view = self.areas.view(area, offset);
         let mut bytes = [0; 72];
         let (head, tail) = bytes.split_at_mut(HEADER_LEN);
-        if !self.areas.read(area, offset, head) {
+        if view.read_at(0, head).is_err() {
             head.fill(0);
         }
-        if let Ok(header) = Header::parse(&self.areas.view(area, offset), self.config.dialect) {
-            let tlvs = offset
-                .saturating_add(u32::from(header.header_size))
+        if let Ok(header) = Header::parse(&view, self.config.dialect) {
+            let tlvs = u32::from(header.header_size)
                 .saturating_add(header.payload_size)
                 .saturating_add(u32::from(header.protected_size));
-            if !self.areas.read(area, tlvs, tail) {
+            if view.read_at(tlvs, tail).is_err() {
                 tail.fill(0);
             }
         }

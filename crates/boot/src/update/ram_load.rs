@@ -21,7 +21,6 @@ use super::areas::{Area, Areas};
 use super::cipher::Cipher;
 use super::flash::{Flash, View};
 use super::judge::{Judge, Question};
-use super::layout::geometry;
 use super::report::{Action, ImageReport, Report, UpdateError};
 use super::trailer::{Magic, Trailer};
 use super::{MAX_IMAGES, System, TrailerLayout, policy_of};
@@ -91,8 +90,7 @@ fn load(
     let System { images, counters, content_keys, .. } = system;
     let slots = images.first_mut().ok_or(codes::UPDATE_LAYOUT)?;
     let config = slots.config;
-    let found = geometry(slots.primary, slots.secondary, None, &config);
-    let (layout, geometry) = found.ok_or(codes::UPDATE_LAYOUT)?;
+    let (layout, limits) = slots.check(None)?;
     if config.mode != Mode::RamLoad {
         return Err(codes::UPDATE_LAYOUT);
     }
@@ -101,7 +99,6 @@ fn load(
         false => None,
     };
     let policy = policy_of(&config, least);
-    let limits = Limits { max_size: geometry.max_size, dialect: config.dialect };
 
     let mut choices = [None; 2];
     for (slot, choice) in [&*slots.primary, &*slots.secondary].into_iter().zip(&mut choices) {

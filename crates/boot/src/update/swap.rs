@@ -5,7 +5,7 @@ use ironroot_image::trailer::Mode;
 
 use super::areas::Area;
 use super::plan::{Keys, PLAIN, Plan};
-use super::trailer::{Flag, Info, Kind, Magic, Trailer};
+use super::trailer::{Flag, Info, Kind, Magic};
 use super::work::Work;
 
 /// What to do.
@@ -27,8 +27,7 @@ impl Work<'_> {
             // A request is one until the secondary slot is erased.
             return if requested { Next::Start(Kind::Permanent) } else { Next::Nothing };
         }
-        let primary = self.areas.trailer(Area::Primary);
-        let begun = self.read_plan(Area::Primary).filter(|_| primary.is_begun());
+        let begun = self.begun();
         if let Some(scratch) = self.scratch_plan() {
             // The primary trailer takes over when it is complete. Until then it may be that of the last swap, half erased.
             return match begun {
@@ -39,15 +38,43 @@ impl Work<'_> {
         // The request stands until the plan is complete; from then on the plan decides, because the request is being
         // erased and may have lost its flags.
         if let Some(plan) = begun {
-            let fits = (plan.kind == Kind::Test) != primary.image_ok.is_set();
-            if !requested || fits && self.is_fresh(&plan) {
+            let fits = |work: &mut Self| (plan.kind == Kind::Test) != work.is_set(work.layout().image_ok());
+            if !requested || fits(self) && self.is_fresh(&plan) {
                 return self.resume(plan, Area::Primary);
             }
         }
         match requested {
             true => Next::Start(self.requested()),
-            false if primary.is_unconfirmed() => Next::Start(Kind::Revert),
+            false if self.is_unconfirmed() => Next::Start(Kind::Revert),
             false => Next::Nothing,
+        }
+    }
+
+    /// The plan in the primary slot, if its swap is not complete.
+    fn begun(&mut self) -> Option<Plan> {
+        let magic = self.areas.magic(Area::Primary);
+        if magic != Magic::Good || self.is_set(self.layout().copy_done()) {
+            return None;
+        }
+        self.read_plan(Area::Primary)
+    }
+
+    /// Whether a test image waits for its confirmation: swapped in, and not confirmed.
+    pub fn is_unconfirmed(&mut self) -> bool {
+        self.areas.magic(Area::Primary) == Magic::Good
+            && self.is_set(self.layout().copy_done())
+            && !self.is_set(self.layout().image_ok())
+    }
+
+    /// Whether a flag of the primary slot is set, or at least somebody began to set it.
+    fn is_set(&mut self, flag: u32) -> bool {
+        self.areas.byte(Area::Primary, flag).is_some()
+    }
+
+    /// Sets a flag of the primary slot, unless it is.
+    fn set(&mut self, flag: u32) {
+        if !self.is_set(flag) {
+            self.areas.set_flag(Area::Primary, flag);
         }
     }
 
@@ -63,13 +90,16 @@ impl Work<'_> {
 
     /// What the trailer of a secondary slot asks for.
     fn requested(&mut self) -> Kind {
-        let secondary = self.areas.trailer(Area::Secondary);
         let offset = self.mode() == Mode::SwapOffset;
-        match secondary.image_ok {
-            Flag::Set if !offset && matches!(secondary.info, Info::Swap(Kind::Revert, _)) => Kind::Revert,
+        let slot = &mut self.areas;
+        let (image_ok, copy_done) = (slot.layout.image_ok(), slot.layout.copy_done());
+        match slot.flag(Area::Secondary, image_ok) {
+            Flag::Set if !offset && matches!(slot.info(Area::Secondary), Info::Swap(Kind::Revert, _)) => {
+                Kind::Revert
+            }
             Flag::Set => Kind::Permanent,
             // Damaged: the request was being made permanent. A test is the one that can be undone.
-            _ if offset && secondary.copy_done.is_set() => Kind::Revert,
+            _ if offset && slot.byte(Area::Secondary, copy_done).is_some() => Kind::Revert,
             _ => Kind::Test,
         }
     }
@@ -86,9 +116,8 @@ impl Work<'_> {
 
     /// Takes up a swap that MCUboot began: without a tag, and with status. Its request may still stand.
     pub fn was_begun_elsewhere(&mut self) -> bool {
-        let primary = self.areas.trailer(Area::Primary);
-        match self.read_plan(Area::Primary) {
-            Some(plan) if plan.tag == 0 && primary.is_begun() && self.steps_done() != 0 => {
+        match self.begun() {
+            Some(plan) if plan.tag == 0 && self.steps_done() != 0 => {
                 self.plan = plan;
                 true
             }
@@ -147,24 +176,20 @@ impl Work<'_> {
         // A plan that is left there would be taken for one in progress; the plain text of an encrypted image has no
         // business there either.
         if self.mode() == Mode::SwapScratch
-            && (self.areas.trailer(Area::Scratch) != Trailer::BLANK || self.encrypts())
+            && (self.encrypts() || !self.areas.is_blank(Area::Scratch, self.layout().swap_info()))
         {
             self.areas.erase(Area::Scratch, 0, u32::MAX);
         }
-        let trailer = self.areas.trailer(Area::Primary);
-        let (image_ok, copy_done) = (self.layout().image_ok(), self.layout().copy_done());
-        if kind != Kind::Test && !trailer.image_ok.is_set() {
-            self.areas.set_flag(Area::Primary, image_ok);
+        if kind != Kind::Test {
+            self.set(self.layout().image_ok());
         }
-        if !trailer.copy_done.is_set() {
-            self.areas.set_flag(Area::Primary, copy_done);
-        }
+        self.set(self.layout().copy_done());
     }
 
     /// Takes back the request and the image: first the request, so that what is left is not asked for again. The image in
     /// the primary slot was verified.
     pub fn clear_secondary(&mut self, kind: Kind) {
-        if self.swaps() && self.areas.trailer(Area::Primary).is_begun() && self.read_plan(Area::Primary).is_some() {
+        if self.swaps() && self.begun().is_some() {
             // A plan of which no step was made, or what is left of an old one: without the request it would be taken up.
             // Where the image shares sectors with the trailer there is no such plan: it is made in the scratch area.
             let size = self.facts(Area::Primary, 0).map_or(u32::MAX, |image| image.size);

@@ -16,12 +16,8 @@
 //! MCUboot writes the plan in the scratch area before the data. Here it is the other way round, because to begin step 1
 //! again means to erase scratch, and a half-erased plan must not look like a complete one.
 
-use ironroot_codes::boot as codes;
-
 use super::areas::Area;
 use super::copy::{Copy, Which};
-use super::flash::boundaries;
-use super::layout::group_start;
 use super::plan::Keys;
 use super::work::Work;
 
@@ -32,7 +28,7 @@ impl Work<'_> {
         let mut entries: u32 = 0;
         let mut start = end;
         while start != 0 {
-            start = self.group_start(start);
+            start = self.areas.group_start(start);
             entries = entries.saturating_add(3);
         }
         let mut done = self.areas.done(home, 0, if home == Area::Scratch { 2 } else { entries });
@@ -60,7 +56,7 @@ impl Work<'_> {
 
         let mut first = 0;
         while end != 0 {
-            let start = self.group_start(end);
+            let start = self.areas.group_start(end);
             for entry in done.max(first)..first.saturating_add(3) {
                 let state = entry.saturating_sub(first);
                 self.step(state, start, end);
@@ -81,7 +77,7 @@ impl Work<'_> {
     /// Begins a swap whose first group shares its sectors with the trailers, up to the plan in the scratch area.
     pub fn set_up_shared(&mut self) {
         let (end, _) = self.swap_end(self.plan.size);
-        let start = self.group_start(end);
+        let start = self.areas.group_start(end);
         self.step(0, start, end);
         let plan = self.plan;
         self.write_plan(Area::Scratch, &plan, Keys::Images);
@@ -114,23 +110,8 @@ impl Work<'_> {
     /// last sector, in both slots, that the bytes reach into; or the end of the slots, if that sector is one of the
     /// trailers'.
     pub fn swap_end(&mut self, size: u32) -> (u32, bool) {
-        let [Some(primary), Some(secondary), _] = &self.areas.flash else { return (0, false) };
-        let slot = primary.size();
-        match boundaries(&**primary, &**secondary, size, slot) {
-            Some((end, _)) if end <= self.geometry.trailers => (end, false),
-            _ => (slot, true),
-        }
-    }
-
-    /// Where the group begins that ends at `end`.
-    fn group_start(&mut self, end: u32) -> u32 {
-        let start = match &self.areas.flash {
-            [Some(primary), Some(secondary), Some(scratch)] => group_start(&**primary, &**secondary, &**scratch, end),
-            _ => None,
-        };
-        start.unwrap_or_else(|| {
-            self.areas.fail(codes::UPDATE_LAYOUT);
-            0
-        })
+        let slot = self.areas.size(Area::Primary);
+        let (end, _) = self.areas.boundaries(Area::Primary, Area::Secondary, size, slot);
+        if end <= self.geometry.trailers { (end, false) } else { (slot, true) }
     }
 }

@@ -57,6 +57,18 @@ pub enum Kind {
     Revert = 4,
 }
 
+impl Kind {
+    /// From the byte swap_info.
+    pub(crate) const fn of_info(byte: u8) -> Option<Self> {
+        match byte & 0xF {
+            2 => Some(Self::Test),
+            3 => Some(Self::Permanent),
+            4 => Some(Self::Revert),
+            _ => None,
+        }
+    }
+}
+
 /// The field swap_info.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Info {
@@ -85,11 +97,6 @@ impl Trailer {
     /// The trailer of an area that has none.
     pub const BLANK: Self =
         Self { magic: Magic::Unset, image_ok: Flag::Unset, copy_done: Flag::Unset, info: Info::Unset };
-
-    /// Whether this is the trailer of a swap that is not complete, as far as it goes without the plan.
-    pub(crate) const fn is_begun(&self) -> bool {
-        matches!(self.magic, Magic::Good) && !self.copy_done.is_set()
-    }
 
     /// Whether a test image waits for its confirmation: swapped in, and not confirmed.
     pub const fn is_unconfirmed(&self) -> bool {
@@ -145,7 +152,7 @@ impl Areas<'_> {
     }
 
     /// The byte at `distance`; `None` if it is erased. Unreadable is what nobody writes.
-    fn byte(&mut self, area: Area, distance: u32) -> Option<u8> {
+    pub fn byte(&mut self, area: Area, distance: u32) -> Option<u8> {
         let mut byte = [0];
         let offset = self.field(area, distance);
         if !self.read(area, offset, &mut byte) {
@@ -158,7 +165,7 @@ impl Areas<'_> {
         }
     }
 
-    fn flag(&mut self, area: Area, distance: u32) -> Flag {
+    pub fn flag(&mut self, area: Area, distance: u32) -> Flag {
         match self.byte(area, distance) {
             None => Flag::Unset,
             Some(FLAG_SET) => Flag::Set,
@@ -179,14 +186,10 @@ impl Areas<'_> {
 
     /// Which swap a trailer is of.
     pub fn info(&mut self, area: Area) -> Info {
-        let Some(byte) = self.byte(area, self.layout.swap_info()) else { return Info::Unset };
-        let kind = match byte & 0xF {
-            2 => Kind::Test,
-            3 => Kind::Permanent,
-            4 => Kind::Revert,
-            _ => return Info::Damaged,
-        };
-        Info::Swap(kind, byte >> 4)
+        match self.byte(area, self.layout.swap_info()) {
+            None => Info::Unset,
+            Some(byte) => Kind::of_info(byte).map_or(Info::Damaged, |kind| Info::Swap(kind, byte >> 4)),
+        }
     }
 
     /// Erases the sectors that the trailer of a slot lies in.
@@ -197,13 +200,13 @@ impl Areas<'_> {
 
     /// Erases the trailer of a slot, unless there is no trace of one.
     pub fn clear_trailer(&mut self, area: Area) {
-        if !self.is_trailer_blank(area) {
+        if !self.is_blank(area, self.layout.size()) {
             self.erase_trailer(area);
         }
     }
 
-    fn is_trailer_blank(&mut self, area: Area) -> bool {
-        let mut distance = self.layout.size();
+    /// Whether everything from `distance` before its end on is erased.
+    pub fn is_blank(&mut self, area: Area, mut distance: u32) -> bool {
         let mut unit = [0; MAX_WRITE_SIZE as usize];
         while distance != 0 {
             let len = distance.min(MAX_WRITE_SIZE);

@@ -8,7 +8,7 @@ use super::areas::{Area, Areas};
 use super::cipher::{CIPHERS, Ciphers};
 use super::flash::Flash;
 use super::judge::Facts;
-use super::layout::{Geometry, geometry};
+use super::layout::Geometry;
 use super::plan::Plan;
 use super::trailer::Kind;
 use super::{ImageConfig, ImageSlots, policy_of};
@@ -34,21 +34,21 @@ pub(crate) struct Work<'e> {
 }
 
 impl<'e> Work<'e> {
-    /// The work on the image of these slots; `None` if they do not suit its mode. Without scratch area and buffer, of which
-    /// there is one for all images.
+    /// The work on the image of these slots; `None` if they do not suit its mode. Without
+    /// buffer, of which there is one for all images.
     pub fn new(
         slots: &'e mut ImageSlots<'_>,
-        scratch: Option<&dyn Flash>,
+        scratch: Option<&'e mut dyn Flash>,
         keys: &'e dyn ContentKeys,
     ) -> Option<Self> {
         let ImageSlots { primary, secondary, config } = slots;
         if config.mode == Mode::RamLoad {
             return None;
         }
-        let (layout, geometry) = geometry(&**primary, &**secondary, scratch, config)?;
-        let flash = [Some(&mut **primary as &mut dyn Flash), Some(&mut **secondary), None];
+        let flash = [Some(&mut **primary as &mut dyn Flash), Some(&mut **secondary), scratch];
+        let (areas, geometry) = Areas::new(flash, config)?;
         Some(Self {
-            areas: Areas { flash, layout, failed: None },
+            areas,
             config,
             geometry,
             image: 0,
