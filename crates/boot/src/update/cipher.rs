@@ -2,13 +2,15 @@
 
 use core::ops::Range;
 
-use ironroot_codes::{Code, boot as codes};
-use ironroot_crypto::{ContentKey, ContentKeys, KeyBits, Sealing};
+use ironroot_codes::{Code, boot as codes, image as image_codes};
+use ironroot_crypto::{ContentKey, ContentKeys, KeyBits, OpenError, Sealing};
 use ironroot_image::trailer::SavedKeys;
-use ironroot_image::{Flags, Header};
+use ironroot_image::{Flags, Header, ReadAt, ReadError};
 
 use super::areas::Area;
-use super::plan::PLAIN;
+use super::copy::Which;
+use super::flash::View;
+use super::judge::Facts;
 use super::work::Work;
 
 /// The ciphers of the old and of the new image of a swap, by [`Which`](super::copy::Which).
@@ -17,8 +19,8 @@ pub(crate) type Ciphers = [Option<Cipher>; CIPHERS];
 /// None where nothing is encrypted.
 pub(crate) const CIPHERS: usize = if super::ENCRYPTS { 2 } else { 0 };
 
-/// Longest encryption TLV that is saved.
-const MAX_SAVED_KEY: usize = Sealing::MAX_LEN;
+/// Longest encryption TLV.
+const MAX_SEALED_KEY: usize = Sealing::MAX_LEN;
 
 /// How the payload of one image is encrypted.
 #[derive(Clone)]
@@ -43,6 +45,25 @@ impl Cipher {
     }
 }
 
+/// A slot whose image is decrypted as it is read; header and TLVs as they are. That is what hash and signature are over.
+pub(crate) struct Decrypted<'d> {
+    pub view: View<'d>,
+    pub cipher: &'d Cipher,
+    pub keys: &'d dyn ContentKeys,
+}
+
+impl ReadAt for Decrypted<'_> {
+    fn len(&self) -> u32 {
+        self.view.len()
+    }
+
+    fn read_at(&self, offset: u32, buffer: &mut [u8]) -> Result<(), ReadError> {
+        self.view.read_at(offset, buffer)?;
+        self.cipher.apply(self.keys, offset, buffer);
+        Ok(())
+    }
+}
+
 impl Work<'_> {
     /// Whether images are encrypted.
     pub fn encrypts(&self) -> bool {
@@ -54,61 +75,82 @@ impl Work<'_> {
         if !self.encrypts() {
             return;
         }
-        let plan = self.plan;
-        let old = match plan.old {
+        let old = match self.plan.old {
             // MCUboot keeps no note.
-            _ if plan.tag == 0 => self.payload(old).and_then(|payload| self.saved_cipher(home, 0, payload)),
-            PLAIN => Ok(None),
-            (0, _) => Err(codes::UPDATE_KEY_UNAVAILABLE),
-            (start, size) => {
-                let start = u32::from(start);
-                self.saved_cipher(home, 0, Some(start..start.saturating_add(size)))
-            }
+            _ if self.plan.tag == 0 => self.payload(old),
+            (0, 0) => Some(0..0),
+            (0, _) => None,
+            (start, size) => Some(payload(start, size)),
         };
-        let new = self.payload(new).and_then(|payload| self.saved_cipher(home, 1, payload));
-        self.drop_old = old.is_err();
-        match new {
-            Ok(new) => self.set_ciphers(old.unwrap_or(None), new),
-            Err(code) => self.areas.fail(code),
+        let new = self.payload(new);
+        self.drop_old = !self.open_saved(home, Which::Old, old);
+        if !self.open_saved(home, Which::New, new) {
+            self.areas.fail(codes::UPDATE_KEY_UNAVAILABLE);
         }
     }
 
-    pub fn set_ciphers(&mut self, old: Option<Cipher>, new: Option<Cipher>) {
-        for (cipher, to) in [old, new].into_iter().zip(&mut self.ciphers) {
-            *to = cipher;
-        }
-    }
-
-    /// Where the payload is of the image with this header, if it is encrypted.
-    fn payload(&self, (area, offset): (Area, u32)) -> Result<Option<Range<u32>>, Code> {
+    /// The payload that is to be encrypted of the image with this header: none of a plain image. `None` if there is no
+    /// header.
+    fn payload(&self, (area, offset): (Area, u32)) -> Option<Range<u32>> {
         let view = self.areas.view(area, offset);
-        let header = Header::parse(&view, self.config.dialect).map_err(|error| error.code())?;
-        let start = u32::from(header.header_size);
-        let is_encrypted = header.flags.intersects(Flags::ENCRYPTED);
-        Ok(is_encrypted.then(|| start..start.saturating_add(header.payload_size)))
+        let header = Header::parse(&view, self.config.dialect).ok()?;
+        match header.flags.intersects(Flags::ENCRYPTED) {
+            true => Some(payload(header.header_size, header.payload_size)),
+            false => Some(0..0),
+        }
     }
 
-    fn saved_cipher(
-        &mut self,
-        home: Area,
-        slot: u32,
-        payload: Option<Range<u32>>,
-    ) -> Result<Option<Cipher>, Code> {
-        let Some(payload) = payload else { return Ok(None) };
-        let refused = codes::UPDATE_KEY_UNAVAILABLE;
-        let (SavedKeys::Sealed(len), Some(distance)) = (self.layout().keys(), self.layout().saved_key(slot))
+    fn open_saved(&mut self, home: Area, which: Which, payload: Option<Range<u32>>) -> bool {
+        let (SavedKeys::Sealed(len), Some(distance)) =
+            (self.layout().keys(), self.layout().saved_key(which as u32))
         else {
-            return Err(refused);
+            return false;
         };
-        let mut bytes = [0; MAX_SAVED_KEY];
-        let sealed = bytes.get_mut(..usize::from(len)).ok_or(refused)?;
         let at = self.areas.field(home, distance);
-        if !self.areas.read(home, at, sealed) {
-            return Err(refused);
-        }
-        let key = self.keys.open(sealing_of(sealed.len()).ok_or(refused)?, sealed).map_err(|_| refused)?;
-        Ok(Some(Cipher { key, payload }))
+        payload.is_some_and(|payload| self.open(home, at, len, which, payload).is_ok())
     }
+
+    /// Opens the sealed key of `len` bytes at `at`, for this payload; no key for an empty one.
+    pub fn open(
+        &mut self,
+        area: Area,
+        at: u32,
+        len: u16,
+        which: Which,
+        payload: Range<u32>,
+    ) -> Result<(), OpenError> {
+        let Some(cipher) = self.ciphers.get_mut(which as usize) else { return Err(OpenError::Unsupported) };
+        *cipher = None;
+        if payload.is_empty() {
+            return Ok(());
+        }
+        let mut bytes = [0; MAX_SEALED_KEY];
+        let sealed = bytes.get_mut(..usize::from(len)).ok_or(OpenError::Unsupported)?;
+        let sealing = sealing_of(sealed.len()).ok_or(OpenError::Unsupported)?;
+        if !self.areas.read(area, at, sealed) {
+            return Err(OpenError::Refused);
+        }
+        let key = self.keys.open(sealing, sealed)?;
+        *cipher = Some(Cipher { key, payload });
+        Ok(())
+    }
+
+    /// Opens the key of the update at `offset` of the secondary slot, if it is encrypted.
+    pub fn open_update(&mut self, offset: u32, image: &Facts) -> Result<(), Code> {
+        let at = offset.saturating_add(image.sealed_at);
+        let payload = match image.sealed_len {
+            0 => 0..0,
+            _ => payload(image.header_size, image.payload_size),
+        };
+        self.open(Area::Secondary, at, image.sealed_len, Which::New, payload).map_err(|error| match error {
+            OpenError::Unsupported => image_codes::IMAGE_KEY_UNSUPPORTED,
+            OpenError::Refused => image_codes::IMAGE_KEY_REFUSED,
+        })
+    }
+}
+
+fn payload(start: u16, size: u32) -> Range<u32> {
+    u32::from(start)..u32::from(start).saturating_add(size)
 }
 
 /// How a key of this length is sealed.

@@ -20,7 +20,7 @@ impl Engine<'_> {
             for (index, version) in self.images().zip(&mut versions) {
                 self.select(index);
                 *version = match self.task.wanted {
-                    Some(wanted) => Some(wanted.version),
+                    Some(_) => Some(self.task.update.version),
                     None => self.work.facts(Area::Primary, 0).map(|image| image.version),
                 };
             }
@@ -36,7 +36,7 @@ impl Engine<'_> {
                 if self.task.wanted.is_none() {
                     self.select(usize::from(needed));
                 }
-                if self.task.wanted.is_some_and(|wanted| wanted.kind != Kind::Revert) {
+                if self.task.wanted.is_some_and(|kind| kind != Kind::Revert) {
                     self.task.wanted = None;
                     dropped = true;
                     self.report().refused = Some(codes::UPDATE_DEPENDENCY);
@@ -51,7 +51,7 @@ impl Engine<'_> {
     /// The first image that is not there in the version that this one needs: the wanted image, or else the installed one.
     fn unmet_dependency(&mut self, versions: &[Option<Version>; MAX_IMAGES]) -> Result<Option<u8>, Code> {
         let (area, offset) = match self.task.wanted {
-            Some(wanted) => (Area::Secondary, self.work.secondary_offset(wanted.kind)),
+            Some(kind) => (Area::Secondary, self.work.secondary_offset(kind)),
             None => (Area::Primary, 0),
         };
         let view = self.work.areas.view(area, offset);

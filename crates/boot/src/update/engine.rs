@@ -2,10 +2,10 @@
 
 use ironroot_codes::{Code, boot as codes};
 use ironroot_image::trailer::{Mode, SavedKeys};
-use ironroot_image::{HEADER_LEN, Image, Version};
+use ironroot_image::HEADER_LEN;
 
 use super::areas::Area;
-use super::cipher::Cipher;
+use super::cipher::Decrypted;
 use super::copy::{Copy, Which};
 use super::flash::{Flash, MAX_WRITE_SIZE};
 use super::judge::{Facts, Judge, Question};
@@ -21,21 +21,15 @@ pub(super) struct Task {
     /// The swap that is being made; in overwrite-only, the installation.
     running: Option<Kind>,
     /// What is to be begun.
-    pub wanted: Option<Wanted>,
+    pub wanted: Option<Kind>,
+    /// The image that it is about,
+    pub update: Facts,
+    /// and the bytes of the larger image.
+    size: u32,
     /// The request that is to be taken back.
     refused: Option<Kind>,
     /// The counter of the image in the primary slot, as it was verified.
     counter: Option<u32>,
-}
-
-#[derive(Clone, Copy)]
-pub(super) struct Wanted {
-    pub kind: Kind,
-    /// Bytes of the larger image.
-    pub size: u32,
-    pub version: Version,
-    /// The start of its hash.
-    hash: u32,
 }
 
 #[inline(never)]
@@ -84,7 +78,8 @@ fn attempts(
     }
     work.buffer = buffer;
     let counters = &mut **counters;
-    let mut engine = Engine { work, task: Task::default(), at: 0, count, parked, counters, judge, report };
+    let (task, found) = (Task::default(), Facts::default());
+    let mut engine = Engine { work, task, found, at: 0, count, parked, counters, judge, report };
     let _ = engine.attempt() || engine.attempt();
     (engine.at, engine.work.areas.failed)
 }
@@ -96,6 +91,8 @@ const PARKED: usize = if MAX_IMAGES == 1 { 0 } else { MAX_IMAGES };
 pub(super) struct Engine<'e> {
     pub work: Work<'e>,
     pub task: Task,
+    /// The image that was verified last.
+    found: Facts,
     /// The image that is worked on: the one that an error is about.
     at: usize,
     count: usize,
@@ -185,7 +182,7 @@ impl Engine<'_> {
                 continue;
             }
             match self.candidate(kind) {
-                Ok(wanted) => self.task.wanted = Some(wanted),
+                Ok(()) => self.task.wanted = Some(kind),
                 Err(code) => self.refuse(kind, code),
             }
         }
@@ -230,8 +227,10 @@ impl Engine<'_> {
     }
 
     /// The image in the secondary slot, if it may be installed.
-    fn candidate(&mut self, kind: Kind) -> Result<Wanted, Code> {
-        let update = self.verify(Area::Secondary, kind)?;
+    fn candidate(&mut self, kind: Kind) -> Result<(), Code> {
+        self.verify(Area::Secondary, kind)?;
+        let update = &mut self.task.update;
+        *update = self.found;
         let installed = self.work.facts(Area::Primary, 0).unwrap_or_default();
         if self.work.config.prevent_downgrade && kind != Kind::Revert && update.version < installed.version {
             return Err(codes::UPDATE_DOWNGRADE);
@@ -246,22 +245,32 @@ impl Engine<'_> {
         if self.work.swaps() && !(fits(update.sealed_len) && fits(installed.sealed_len)) {
             return Err(codes::UPDATE_KEY_UNAVAILABLE);
         }
-        let size = update.size.max(installed.size);
-        Ok(Wanted { kind, size, version: update.version, hash: update.hash })
+        self.task.size = update.size.max(installed.size);
+        Ok(())
     }
 
     /// Verifies the image in the primary slot, where it is always plain; or the one in the secondary slot where it lies for
     /// this kind of swap, decrypting it on the way.
-    fn verify(&mut self, area: Area, kind: Kind) -> Result<Facts, Code> {
-        let Self { work, judge, .. } = self;
-        let (offset, keys) = match area {
-            Area::Primary => (0, None),
-            _ => (work.secondary_offset(kind), Some(work.keys)),
-        };
+    fn verify(&mut self, area: Area, kind: Kind) -> Result<(), Code> {
+        let Self { work, judge, found, .. } = self;
+        let offset = if area == Area::Secondary { work.secondary_offset(kind) } else { 0 };
+        let mut cipher = None;
+        // What does not even parse is refused below, with its code.
+        if super::ENCRYPTS
+            && area == Area::Secondary
+            && work.policy.encrypted
+            && let Some(image) = work.facts(area, offset)
+        {
+            work.open_update(offset, &image)?;
+            cipher = work.ciphers.last().and_then(Option::as_ref);
+        }
         let (limits, header_size) = (work.limits(), work.config.header_size);
-        let question = Question { limits, header_size, policy: &work.policy, keys };
+        let question = Question { limits, header_size, policy: &work.policy };
         let view = work.areas.view(area, offset);
-        judge.judge(&view, &question)
+        match cipher {
+            Some(cipher) => judge.judge(&Decrypted { view, cipher, keys: work.keys }, &question, found),
+            None => judge.judge(&view, &question, found),
+        }
     }
 
     /// Installs what is wanted; reverts first, so that a cut leaves no group of which one half is reverted and the other
@@ -270,39 +279,40 @@ impl Engine<'_> {
         for home in ORDER {
             for index in self.images() {
                 self.select(index);
-                let Some(wanted) = self.task.wanted else { continue };
-                let is_revert = wanted.kind == Kind::Revert;
-                if MAX_IMAGES == 1 || is_revert == (*home == Area::Scratch) {
-                    self.begin(&wanted);
-                    self.done(wanted.kind, false);
+                let Some(kind) = self.task.wanted else { continue };
+                if MAX_IMAGES == 1 || (kind == Kind::Revert) == (*home == Area::Scratch) {
+                    self.begin(kind);
+                    self.done(kind, false);
                 }
             }
         }
     }
 
     /// Begins an update and makes all its steps.
-    fn begin(&mut self, wanted: &Wanted) {
+    fn begin(&mut self, kind: Kind) {
         if self.work.swaps() {
-            self.work.make_plan(wanted.kind, wanted.size);
+            self.work.make_plan(kind, self.task.size);
             let home = self.work.set_up();
             self.work.steps(home);
             return;
         }
+        let update = self.task.update;
         let is_installed = self.same_header()
-            && self.verify(Area::Primary, wanted.kind).is_ok_and(|installed| installed.hash == wanted.hash);
+            && self.verify(Area::Primary, kind).is_ok()
+            && self.found.hash == update.hash;
         if !is_installed {
-            self.overwrite(wanted.kind);
+            self.overwrite(kind, &update);
         }
     }
 
-    /// Copies the image of the secondary slot over the primary. From the end to the start: as long as it is not complete,
+    /// Copies the image of the secondary slot, as it was verified, over the primary. From the end to the start: as long as it is not complete,
     /// there is no image in the primary slot.
-    fn overwrite(&mut self, kind: Kind) {
+    fn overwrite(&mut self, kind: Kind, image: &Facts) {
         let from = self.work.secondary_offset(kind);
-        let size = match self.prepare(from) {
-            Ok(size) => size,
-            Err(code) => return self.work.areas.fail(code),
-        };
+        let size = image.size;
+        if super::ENCRYPTS && let Err(code) = self.work.open_update(from, image) {
+            return self.work.areas.fail(code);
+        }
         self.work.areas.clear_trailer(Area::Primary);
         self.work.areas.erase(Area::Primary, 0, size);
         let mut end = size;
@@ -316,23 +326,6 @@ impl Engine<'_> {
             });
             end = start;
         }
-    }
-
-    /// The size of the image in the secondary slot, and its cipher.
-    fn prepare(&mut self, offset: u32) -> Result<u32, Code> {
-        let work = &mut self.work;
-        let view = work.areas.view(Area::Secondary, offset);
-        let code = |error: ironroot_image::Error| error.code();
-        let image = Image::parse(&view, work.limits()).map_err(code)?;
-        if super::ENCRYPTS {
-            let mut cipher = None;
-            if image.encryption().is_some() {
-                let key = ironroot_image::open_key(&image, &view, work.keys).map_err(code)?;
-                cipher = Some(Cipher { key, payload: image.payload() });
-            }
-            work.set_ciphers(None, cipher);
-        }
-        Ok(image.size())
     }
 
     /// Completes every swap whose steps are done. Only now, when all of them are: a test that is committed alone would be
@@ -351,23 +344,17 @@ impl Engine<'_> {
         // Image 0 last: the proof that is kept is its.
         for index in self.images().rev() {
             self.select(index);
-            let facts = match self.verify(Area::Primary, Kind::Test) {
-                Ok(facts) => facts,
-                Err(code) => {
-                    if self.reverts(code) {
-                        return false;
-                    }
-                    match self.bootstrap() {
-                        Some(facts) => facts,
-                        None => {
-                            self.work.areas.fail(code);
-                            return true;
-                        }
-                    }
+            if let Err(code) = self.verify(Area::Primary, Kind::Test) {
+                if self.reverts(code) {
+                    return false;
                 }
-            };
-            self.report().version = facts.version;
-            self.task.counter = facts.counter;
+                if !self.bootstrap() {
+                    self.work.areas.fail(code);
+                    return true;
+                }
+            }
+            self.report().version = self.found.version;
+            self.task.counter = self.found.counter;
         }
         for index in self.images() {
             self.select(index);
@@ -397,24 +384,29 @@ impl Engine<'_> {
     }
 
     /// The image in the primary slot does not verify, but the secondary slot may have an image that is good.
-    fn bootstrap(&mut self) -> Option<Facts> {
-        if !self.work.config.bootstrap {
-            return None;
-        }
+    fn bootstrap(&mut self) -> bool {
         // swap-offset has two places for an image: that of an update, and that of an old image.
-        let places = if self.work.mode() == Mode::SwapOffset { 2 } else { 1 };
+        let places = match self.work.mode() {
+            _ if !self.work.config.bootstrap => 0,
+            Mode::SwapOffset => 2,
+            _ => 1,
+        };
         for kind in [Kind::Test, Kind::Revert].into_iter().take(places) {
             if self.verify(Area::Secondary, kind).is_ok() {
-                self.overwrite(kind);
-                let facts = self.verify(Area::Primary, kind).ok()?;
+                let image = self.found;
+                self.overwrite(kind, &image);
+                if let Err(code) = self.verify(Area::Primary, kind) {
+                    self.work.areas.fail(code);
+                    return false;
+                }
                 self.work.clear_request();
                 let report = self.report();
                 report.action = Action::Bootstrapped;
                 report.refused = None;
-                return Some(facts);
+                return true;
             }
         }
-        None
+        false
     }
 
     /// Raises the counter to that of the image in the primary slot, if the image is there to stay: from then on nothing

@@ -1,8 +1,8 @@
 //! Verification, as the engine asks for it.
 
 use ironroot_codes::{Code, image as image_codes};
-use ironroot_crypto::{ContentKeys, Crypto};
-use ironroot_image::{Image, Limits, Plain, Policy, PublicKey, ReadAt, VerifiedImage, Version, verify};
+use ironroot_crypto::Crypto;
+use ironroot_image::{Image, Limits, Policy, PublicKey, ReadAt, VerifiedImage, Version, verify};
 
 /// What the engine needs to know of an image. Small: an [`Image`] is a few hundred bytes, and is not passed around.
 #[derive(Clone, Copy, Default)]
@@ -50,14 +50,13 @@ pub(super) struct Question<'q> {
     pub limits: Limits,
     pub header_size: Option<u16>,
     pub policy: &'q Policy,
-    /// Where the payload is encrypted: what opens it. `None` where it is plain.
-    pub keys: Option<&'q dyn ContentKeys>,
 }
 
 /// Verification behind a trait object, so that the engine exists once however many backends a program has.
 pub(super) trait Judge {
-    /// Parses and verifies the image in `source`, and keeps the proof.
-    fn judge(&mut self, source: &dyn ReadAt, question: &Question<'_>) -> Result<Facts, Code>;
+    /// Parses and verifies the image in `source`, which shows it in plain, and keeps the proof. `facts` are those
+    /// of an image that is accepted.
+    fn judge(&mut self, source: &dyn ReadAt, question: &Question<'_>, facts: &mut Facts) -> Result<(), Code>;
 
     /// The proof of the last image, if it was accepted.
     fn take(&mut self) -> Option<VerifiedImage>;
@@ -76,23 +75,23 @@ impl<'c, C> WithCrypto<'c, C> {
 }
 
 impl<C: Crypto> WithCrypto<'_, C> {
-    /// The verification itself, and the proof.
+    /// The verification itself, and the proof. The start of the hash.
     #[inline(never)]
-    fn verify(&mut self, image: &Image, source: &dyn ReadAt, policy: &Policy) -> Result<Facts, Code> {
+    fn verify(&mut self, image: &Image, source: &dyn ReadAt, policy: &Policy) -> Result<u32, Code> {
         self.proof = match verify(image, source, self.keys, policy, self.crypto) {
             Ok(verified) => Some(verified),
             Err(error) => return Err(error.code()),
         };
         let hash = self.proof.as_ref().and_then(|proof| proof.hash().as_bytes().first_chunk());
-        Ok(Facts::of(image, hash.map_or(0, |hash| u32::from_le_bytes(*hash))))
+        Ok(hash.map_or(0, |hash| u32::from_le_bytes(*hash)))
     }
 }
 
 impl<C: Crypto> Judge for WithCrypto<'_, C> {
-    fn judge(&mut self, source: &dyn ReadAt, question: &Question<'_>) -> Result<Facts, Code> {
+    fn judge(&mut self, source: &dyn ReadAt, question: &Question<'_>, facts: &mut Facts) -> Result<(), Code> {
         // Whatever was accepted before is no proof of what is asked now.
         self.proof = None;
-        let Question { limits, header_size, policy, keys } = *question;
+        let Question { limits, header_size, policy } = *question;
         let parsed = Image::parse(source, limits);
         let image = match &parsed {
             Ok(image) => image,
@@ -101,13 +100,8 @@ impl<C: Crypto> Judge for WithCrypto<'_, C> {
         if header_size.is_some_and(|size| size != image.header().header_size) {
             return Err(image_codes::HEADER_SIZE);
         }
-        if let (true, Some(keys), true) = (super::ENCRYPTS, keys, policy.encrypted)
-            && image.encryption().is_some()
-        {
-            let key = ironroot_image::open_key(image, source, keys).map_err(|error| error.code())?;
-            return self.verify(image, &Plain::new(source, image, &key, keys), policy);
-        }
-        self.verify(image, source, policy)
+        *facts = Facts::of(image, self.verify(image, source, policy)?);
+        Ok(())
     }
 
     fn take(&mut self) -> Option<VerifiedImage> {

@@ -136,29 +136,28 @@ impl Work<'_> {
 
     /// What a trailer keeps of the two images: the sizes of their TLV areas, and their sealed keys.
     fn write_keys(&mut self, area: Area, kind: Kind, keys: Keys) {
-        let layout = *self.layout();
-        let mut sizes = [0; 4];
-        let places = [(Area::Primary, 0), (Area::Secondary, self.secondary_offset(kind))];
-        for ((slot, (image, offset)), size) in (0..).zip(places).zip(sizes.chunks_mut(2)) {
-            let facts = self.facts(image, offset).unwrap_or_default();
-            for (to, from) in size.iter_mut().zip(facts.tlv_size.to_le_bytes()) {
-                *to = from;
+        let [a, b] = self.write_key(area, 0, keys, Area::Primary, 0);
+        let [c, d] = self.write_key(area, 1, keys, Area::Secondary, self.secondary_offset(kind));
+        if let Some(distance) = self.layout().tlv_sizes() {
+            self.areas.write_field(area, distance, &[a, b, c, d]);
+        }
+    }
+
+    /// The sealed key of one image, if it has one. The size of its TLV area.
+    #[inline(never)]
+    fn write_key(&mut self, area: Area, slot: u32, keys: Keys, image: Area, offset: u32) -> [u8; 2] {
+        let facts = self.facts(image, offset).unwrap_or_default();
+        if let (true, Some(distance)) = (super::ENCRYPTS, self.layout().saved_key(slot)) {
+            let mut from = (image, offset.saturating_add(facts.sealed_at));
+            let mut len = u32::from(facts.sealed_len);
+            if keys == Keys::Scratch {
+                from = (Area::Scratch, self.areas.field(Area::Scratch, distance));
+                len = self.layout().saved_key_len();
             }
-            let Some(distance) = layout.saved_key(slot).filter(|_| super::ENCRYPTS) else { continue };
-            let (from, len) = match keys {
-                Keys::Scratch => (Area::Scratch, layout.saved_key_len()),
-                _ => (image, u32::from(facts.sealed_len)),
-            };
-            let at = match keys {
-                Keys::Scratch => self.areas.field(Area::Scratch, distance),
-                _ => offset.saturating_add(facts.sealed_at),
-            };
             let to = (area, self.areas.field(area, distance));
-            self.copy(&Copy { from: (from, at), to, len, recode: None });
+            self.copy(&Copy { from, to, len, recode: None });
         }
-        if let Some(distance) = layout.tlv_sizes() {
-            self.areas.write_field(area, distance, &sizes);
-        }
+        facts.tlv_size.to_le_bytes()
     }
 
     /// What tells the two images apart from any others: their headers and the starts of their TLVs, where the hashes are.

@@ -20,7 +20,7 @@ use ironroot_image::{Header, Image, Limits, Policy, ReadAt, VerifiedImage};
 use super::areas::{Area, Areas};
 use super::cipher::Cipher;
 use super::flash::{Flash, View};
-use super::judge::{Judge, Question};
+use super::judge::{Facts, Judge, Question};
 use super::report::{Action, ImageReport, Report, UpdateError};
 use super::trailer::{Magic, Trailer};
 use super::{MAX_IMAGES, System, TrailerLayout, policy_of};
@@ -197,11 +197,11 @@ fn copy_and_verify(
         Cipher { key, payload: image.payload() }.apply(keys, 0, target);
     }
     // Everything again from RAM: the flash, or the bus to it, may have shown something else before.
-    let question = Question { limits, header_size, policy, keys: None };
+    let question = Question { limits, header_size, policy };
     let loaded: &[u8] = target;
     let accepted = match Header::parse(loaded, limits.dialect) {
         Ok(header) if header.load_address.checked_sub(memory.address) == Some(offset) => {
-            judge.judge(&loaded, &question).map(|_| offset)
+            judge.judge(&loaded, &question, &mut Facts::default()).map(|()| offset)
         }
         Ok(_) => Err(codes::UPDATE_RAM_ADDRESS),
         Err(error) => Err(error.code()),
