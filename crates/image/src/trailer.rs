@@ -272,6 +272,7 @@ impl TrailerLayout {
 }
 
 /// The magic of a system with this alignment.
+#[inline(never)] // asked for in two places of a boot
 pub const fn magic_bytes(max_align: u32) -> [u8; MAGIC_LEN as usize] {
     if max_align == 8 {
         return MAGIC_ALIGN_8;

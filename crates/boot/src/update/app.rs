@@ -4,10 +4,10 @@
 
 use ironroot_codes::{Code, boot as codes};
 
+use super::TrailerLayout;
 use super::areas::{Area, Areas};
 use super::flash::{Flash, ReadOnly};
 use super::trailer::{Flag, Info, Kind, Magic, Trailer};
-use super::TrailerLayout;
 
 /// The slot that a function works on.
 const SLOT: Area = Area::Primary;

@@ -106,8 +106,12 @@ impl<'e> Areas<'e> {
             if here >= high && there >= high {
                 return found;
             }
-            first = first.saturating_add(u32::from(here <= there));
-            second = second.saturating_add(u32::from(there <= here));
+            if here <= there {
+                first = first.wrapping_add(1);
+            }
+            if there <= here {
+                second = second.wrapping_add(1);
+            }
         }
     }
 
@@ -135,11 +139,7 @@ impl<'e> Areas<'e> {
             *to = *from;
         }
         let filled = if rest.is_empty() { 0 } else { unit };
-        self.program(
-            area,
-            offset.saturating_add(whole.len() as u32),
-            last.get(..filled).unwrap_or_default(),
-        );
+        self.program(area, offset.wrapping_add(whole.len() as u32), last.get(..filled).unwrap_or_default());
     }
 
     fn program(&mut self, area: Area, offset: u32, units: &[u8]) {

@@ -33,14 +33,14 @@ pub(crate) struct Cipher {
 impl Cipher {
     /// Encrypts or decrypts the part of `piece` that is payload; `offset` is that of `piece` in the image.
     pub fn apply(&self, keys: &dyn ContentKeys, offset: u32, piece: &mut [u8]) {
-        let end = offset.saturating_add(piece.len() as u32);
+        let end = offset.wrapping_add(piece.len() as u32);
         let (from, to) = (self.payload.start.max(offset), self.payload.end.min(end));
         if from >= to {
             return;
         }
-        let (skip, stop) = (from.saturating_sub(offset), to.saturating_sub(offset));
+        let (skip, stop) = (from.wrapping_sub(offset), to.wrapping_sub(offset));
         if let Some(part) = piece.get_mut(skip as usize..stop as usize) {
-            keys.apply(&self.key, from.saturating_sub(self.payload.start), part);
+            keys.apply(&self.key, from.wrapping_sub(self.payload.start), part);
         }
     }
 }
@@ -126,7 +126,7 @@ impl Work<'_> {
         }
         let mut bytes = [0; MAX_SEALED_KEY];
         let sealed = bytes.get_mut(..usize::from(len)).ok_or(OpenError::Unsupported)?;
-        let sealing = sealing_of(sealed.len()).ok_or(OpenError::Unsupported)?;
+        let sealing = sealing_of(len).ok_or(OpenError::Unsupported)?;
         if !self.areas.read(area, at, sealed) {
             return Err(OpenError::Refused);
         }
@@ -137,7 +137,7 @@ impl Work<'_> {
 
     /// Opens the key of the update at `offset` of the secondary slot, if it is encrypted.
     pub fn open_update(&mut self, offset: u32, image: &Facts) -> Result<(), Code> {
-        let at = offset.saturating_add(image.sealed_at);
+        let at = offset.wrapping_add(image.sealed_at);
         let payload = match image.sealed_len {
             0 => 0..0,
             _ => payload(image.header_size, image.payload_size),
@@ -154,15 +154,20 @@ fn payload(start: u16, size: u32) -> Range<u32> {
 }
 
 /// How a key of this length is sealed.
-fn sealing_of(len: usize) -> Option<Sealing> {
-    const KINDS: [Sealing; 5] = [
-        Sealing::EciesP256,
-        Sealing::EciesX25519,
-        Sealing::EciesX25519Sha512,
-        Sealing::RsaOaep,
-        Sealing::AesKeyWrap,
-    ];
-    let of_this_length =
-        |kind: &Sealing| [KeyBits::Aes128, KeyBits::Aes256].iter().any(|bits| kind.sealed_len(*bits) == len);
-    KINDS.into_iter().find(of_this_length)
+fn sealing_of(len: u16) -> Option<Sealing> {
+    LENGTHS.as_flattened().iter().find(|(length, _)| *length == len).map(|(_, sealing)| *sealing)
+}
+
+/// The lengths of sealed keys. Each tells its kind.
+const LENGTHS: [[(u16, Sealing); 2]; 5] = [
+    lengths(Sealing::EciesP256),
+    lengths(Sealing::EciesX25519),
+    lengths(Sealing::EciesX25519Sha512),
+    lengths(Sealing::RsaOaep),
+    lengths(Sealing::AesKeyWrap),
+];
+
+const fn lengths(sealing: Sealing) -> [(u16, Sealing); 2] {
+    let (short, long) = (sealing.sealed_len(KeyBits::Aes128), sealing.sealed_len(KeyBits::Aes256));
+    [(short as u16, sealing), (long as u16, sealing)]
 }

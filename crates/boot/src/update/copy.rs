@@ -42,16 +42,16 @@ impl Work<'_> {
         let Copy { from, to, len, recode } = *copy;
         let mut done = 0;
         while done < len && self.areas.are_well() {
-            let room = self.buffer.len().min(len.saturating_sub(done) as usize);
+            let room = self.buffer.len().min(len.wrapping_sub(done) as usize);
             let piece = self.buffer.get_mut(..room).unwrap_or_default();
-            self.areas.read_piece(from.0, from.1.saturating_add(done), piece, to.0);
+            self.areas.read_piece(from.0, from.1.wrapping_add(done), piece, to.0);
             if let (true, Some((which, offset))) = (super::ENCRYPTS, recode)
                 && let Some(Some(cipher)) = self.ciphers.get(which as usize)
             {
-                cipher.apply(self.keys, offset.saturating_add(done), piece);
+                cipher.apply(self.keys, offset.wrapping_add(done), piece);
             }
-            self.areas.write_piece(to.0, to.1.saturating_add(done), piece);
-            done = done.saturating_add(room as u32);
+            self.areas.write_piece(to.0, to.1.wrapping_add(done), piece);
+            done = done.wrapping_add(room as u32);
         }
     }
 }
@@ -69,7 +69,7 @@ impl Areas<'_> {
             if !self.read(area, offset, part) {
                 part.fill(blank);
             }
-            offset = offset.saturating_add(unit);
+            offset = offset.wrapping_add(unit);
         }
     }
 
@@ -78,12 +78,12 @@ impl Areas<'_> {
         let unit = self.unit(area) as usize;
         let (mut start, mut end) = (0_usize, 0_usize);
         loop {
-            let next = piece.len().min(end.saturating_add(unit));
+            let next = piece.len().min(end.wrapping_add(unit));
             let part = piece.get(end..next).unwrap_or_default();
             // The end is no unit, so it ends the last run.
             if self.is_erased(area, part) {
                 let run = piece.get(start..end).unwrap_or_default();
-                self.write(area, to.saturating_add(start as u32), run);
+                self.write(area, to.wrapping_add(start as u32), run);
                 start = next;
             }
             if part.is_empty() {

@@ -4,9 +4,9 @@ use ironroot_codes::{Code, boot as codes};
 use ironroot_image::{Image, Version};
 
 use super::MAX_IMAGES;
+use super::areas::Area;
 use super::engine::Engine;
 use super::trailer::Kind;
-use super::areas::Area;
 
 impl Engine<'_> {
     /// Drops every update whose dependencies would not be met by what is then installed. As one may be what another

@@ -1,8 +1,8 @@
 //! The order of an update: finish, examine, install, commit, verify.
 
 use ironroot_codes::{Code, boot as codes};
-use ironroot_image::trailer::{Mode, SavedKeys};
 use ironroot_image::HEADER_LEN;
+use ironroot_image::trailer::{Mode, SavedKeys};
 
 use super::areas::Area;
 use super::cipher::Decrypted;
@@ -13,7 +13,7 @@ use super::report::{Action, ImageReport, Report, UpdateError, Updated};
 use super::swap::Next;
 use super::trailer::Kind;
 use super::work::Work;
-use super::{Counters, MAX_IMAGES, System};
+use super::{Counters, MAX_IMAGES, System, set_policy};
 
 /// What is known of one image at this boot.
 #[derive(Clone, Copy, Default)]
@@ -32,6 +32,7 @@ pub(super) struct Task {
     counter: Option<u32>,
 }
 
+// With a frame of its own: in that of its caller, which is large, each access would take a longer instruction.
 #[inline(never)]
 pub(super) fn run(system: &mut System<'_, '_>, judge: &mut dyn Judge) -> Result<Updated, UpdateError> {
     let mut report = Report::begin(system.images);
@@ -110,10 +111,13 @@ impl Engine<'_> {
         0..if MAX_IMAGES == 1 { 1 } else { self.count }
     }
 
-    /// Turns to an image. The scratch area and the buffer, of which there is one for all, and a failure go along.
+    /// Turns to an image. The scratch area and the buffer, of which there is one for all, go along. After a failure, it stays
+    /// with the image that this is about.
     pub fn select(&mut self, index: usize) {
+        if !self.work.areas.are_well() {
+            return;
+        }
         let Some((mut work, task)) = self.parked.get_mut(index).and_then(Option::take) else { return };
-        work.areas.failed = self.work.areas.failed;
         core::mem::swap(&mut work.buffer, &mut self.work.buffer);
         let ([.., to], [.., from]) = (&mut work.areas.flash, &mut self.work.areas.flash);
         core::mem::swap(to, from);
@@ -134,12 +138,14 @@ impl Engine<'_> {
         for index in self.images() {
             self.select(index);
             self.task = Task::default();
+            let mut least = None;
             if self.work.config.require_counter {
                 match self.counters.get(self.work.image) {
-                    Ok(least) => self.work.policy.min_security_counter = Some(least),
+                    Ok(counter) => least = Some(counter),
                     Err(error) => self.work.areas.fail(error.code()),
                 }
             }
+            set_policy(&mut self.work.config.policy, least);
         }
         let finishing = self.resume();
         self.examine(finishing);
@@ -258,14 +264,14 @@ impl Engine<'_> {
         // What does not even parse is refused below, with its code.
         if super::ENCRYPTS
             && area == Area::Secondary
-            && work.policy.encrypted
+            && work.config.policy.encrypted
             && let Some(image) = work.facts(area, offset)
         {
             work.open_update(offset, &image)?;
             cipher = work.ciphers.last().and_then(Option::as_ref);
         }
         let (limits, header_size) = (work.limits(), work.config.header_size);
-        let question = Question { limits, header_size, policy: &work.policy };
+        let question = Question { limits, header_size, policy: &work.config.policy };
         let view = work.areas.view(area, offset);
         match cipher {
             Some(cipher) => judge.judge(&Decrypted { view, cipher, keys: work.keys }, &question, found),
@@ -297,20 +303,21 @@ impl Engine<'_> {
             return;
         }
         let update = self.task.update;
-        let is_installed = self.same_header()
-            && self.verify(Area::Primary, kind).is_ok()
-            && self.found.hash == update.hash;
+        let is_installed =
+            self.same_header() && self.verify(Area::Primary, kind).is_ok() && self.found.hash == update.hash;
         if !is_installed {
             self.overwrite(kind, &update);
         }
     }
 
-    /// Copies the image of the secondary slot, as it was verified, over the primary. From the end to the start: as long as it is not complete,
-    /// there is no image in the primary slot.
+    /// Copies the image of the secondary slot, as it was verified, over the primary. From the end to the start: as long as
+    /// it is not complete, there is no image in the primary slot.
     fn overwrite(&mut self, kind: Kind, image: &Facts) {
         let from = self.work.secondary_offset(kind);
         let size = image.size;
-        if super::ENCRYPTS && let Err(code) = self.work.open_update(from, image) {
+        if super::ENCRYPTS
+            && let Err(code) = self.work.open_update(from, image)
+        {
             return self.work.areas.fail(code);
         }
         self.work.areas.clear_trailer(Area::Primary);
@@ -319,9 +326,9 @@ impl Engine<'_> {
         while end != 0 {
             let start = if end > HEAD { end.saturating_sub(PART).max(HEAD) / HEAD * HEAD } else { 0 };
             self.work.copy(&Copy {
-                from: (Area::Secondary, from.saturating_add(start)),
+                from: (Area::Secondary, from.wrapping_add(start)),
                 to: (Area::Primary, start),
-                len: end.saturating_sub(start),
+                len: end.wrapping_sub(start),
                 recode: Some((Which::New, start)),
             });
             end = start;
@@ -374,9 +381,8 @@ impl Engine<'_> {
     fn reverts(&mut self, code: Code) -> bool {
         let unconfirmed = self.work.swaps() && self.work.is_unconfirmed();
         let report = self.report();
-        let reverts = unconfirmed
-            && report.reverted.is_none()
-            && report.refused != Some(codes::UPDATE_NO_WAY_BACK);
+        let reverts =
+            unconfirmed && report.reverted.is_none() && report.refused != Some(codes::UPDATE_NO_WAY_BACK);
         if reverts {
             report.reverted = Some(code);
         }
@@ -416,7 +422,7 @@ impl Engine<'_> {
         let mut refused = None;
         if let (true, Some(least), Some(counter)) = (
             confirmed && self.work.areas.are_well(),
-            self.work.policy.min_security_counter,
+            self.work.config.policy.min_security_counter,
             self.task.counter,
         ) && counter > least
         {

@@ -106,7 +106,7 @@ impl ReadAt for View<'_> {
         let end = u64::from(offset).saturating_add(buffer.len() as u64);
         match self.flash {
             Some(flash) if end <= u64::from(self.len) => {
-                flash.read(self.offset.saturating_add(offset), buffer).map_err(|error| match error {
+                flash.read(self.offset.wrapping_add(offset), buffer).map_err(|error| match error {
                     FlashError::OutOfBounds => ReadError::OutOfBounds,
                     FlashError::Unreadable | FlashError::Failed => ReadError::Unreadable,
                 })

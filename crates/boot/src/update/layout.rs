@@ -20,10 +20,7 @@ pub(crate) struct Geometry {
 
 impl<'e> Areas<'e> {
     /// The areas of an image, with their geometry; `None` if they do not suit its mode.
-    pub fn new(
-        flash: [Option<&'e mut dyn Flash>; 3],
-        config: &ImageConfig,
-    ) -> Option<(Self, Geometry)> {
+    pub fn new(flash: [Option<&'e mut dyn Flash>; 3], config: &ImageConfig) -> Option<(Self, Geometry)> {
         built_in(config.mode)?;
         let mode = super::ONLY.unwrap_or(config.mode);
         let mut entry = 0;
@@ -35,7 +32,7 @@ impl<'e> Areas<'e> {
             // A field is one cell of max_align; units of another field in it would be written twice.
             let flash = flash.as_deref()?;
             let unit = flash.write_size();
-            let aligned = flash.size().is_multiple_of(config.max_align) && unit.is_power_of_two();
+            let aligned = flash.size() & config.max_align.wrapping_sub(1) == 0 && unit.is_power_of_two();
             if !aligned || unit > config.max_align || unit > MAX_WRITE_SIZE {
                 return None;
             }

@@ -106,7 +106,7 @@ pub struct ImageConfig {
     pub max_sectors: u32,
     /// `Sealed` with the length of the encryption TLV if images are encrypted, else `None`.
     pub saved_keys: SavedKeys,
-    /// What an image must be besides authentic. The least counter is filled in, dependencies are the engine's.
+    /// What an image must be besides authentic. The engine fills in the least counter and what is done about dependencies.
     pub policy: Policy,
     /// Whose format.
     pub dialect: Dialect,
@@ -231,12 +231,12 @@ pub(crate) fn with_keys(
     engine::run(system, &mut judge::WithCrypto::new(keys, crypto))
 }
 
-/// The policy under which the engine verifies: with the counter, and with dependencies left to it where there are images
-/// to depend on.
-fn policy_of(config: &ImageConfig, least: Option<u32>) -> Policy {
-    let dependencies = match cfg!(feature = "multi-image") {
+/// Makes a policy the one under which the engine verifies: with the counter, and with dependencies left to it where there
+/// are images to depend on.
+fn set_policy(policy: &mut Policy, least: Option<u32>) {
+    policy.min_security_counter = least;
+    policy.dependencies = match cfg!(feature = "multi-image") {
         true => Dependencies::LeaveToDevice,
         false => Dependencies::Refuse,
     };
-    Policy { min_security_counter: least, dependencies, ..config.policy }
 }

@@ -58,16 +58,18 @@ impl Plan {
 }
 
 impl Work<'_> {
-    /// The plan in the trailer of an area; `None` if there is none, it is damaged, or these slots have no room for it.
-    pub fn read_plan(&mut self, area: Area) -> Option<Plan> {
-        let distance = self.layout().swap_size()?;
+    /// Takes up the plan in the trailer of an area; `false`, and the plan stays what it is, if there is none, it is damaged,
+    /// or these slots have no room for it.
+    pub fn read_plan(&mut self, area: Area) -> bool {
+        let Some(distance) = self.layout().swap_size() else { return false };
         let (mut bytes, mut info) = ([0; 8], [0; 8]);
-        let (at, info_at) = (self.areas.field(area, distance), self.areas.field(area, self.layout().swap_info()));
+        let (at, info_at) =
+            (self.areas.field(area, distance), self.areas.field(area, self.layout().swap_info()));
         if !self.areas.read(area, at, &mut bytes) || !self.areas.read(area, info_at, &mut info) {
-            return None;
+            return false;
         }
         let [info, _, i, j, k, l, m, n] = info;
-        let kind = Kind::of_info(info)?;
+        let Some(kind) = Kind::of_info(info) else { return false };
         let old = (u16::from_le_bytes([i, j]), u32::from_le_bytes([k, l, m, n]));
         let [a, b, c, d, t @ ..] = bytes;
         let size = u32::from_le_bytes([a, b, c, d]);
@@ -77,20 +79,24 @@ impl Work<'_> {
             plan.tag = 0;
         }
         let whole = !tagged || plan.tag == plan.seal(plan.tag as u16);
-        (whole && plan.image == self.image && size != 0 && size <= self.geometry.max_size).then_some(plan)
+        let sound = whole && plan.image == self.image && size != 0 && size <= self.geometry.max_size;
+        if sound {
+            self.plan = plan;
+        }
+        sound
     }
 
     /// Makes the plan of a swap of `size` bytes. Not written yet.
     pub fn make_plan(&mut self, kind: Kind, size: u32) {
         let old = if self.encrypts() { self.old_image() } else { PLAIN };
-        let identity = self.identity(kind);
-        let mut plan = Plan { kind, image: self.image, size, tag: 0, old };
-        plan.tag = plan.seal(identity);
         // The trailer of the last swap stays until this one's replaces it; the two must differ.
-        if self.read_plan(Area::Primary).is_some_and(|stale| stale.tag == plan.tag) {
-            plan.tag = plan.seal(!identity);
+        let stale = if self.read_plan(Area::Primary) { self.plan.tag } else { 0 };
+        self.plan = Plan { kind, image: self.image, size, tag: 0, old };
+        let identity = self.identity(kind);
+        self.plan.tag = self.plan.seal(identity);
+        if self.plan.tag == stale {
+            self.plan.tag = self.plan.seal(!identity);
         }
-        self.plan = plan;
     }
 
     fn old_image(&mut self) -> OldImage {
@@ -101,28 +107,31 @@ impl Work<'_> {
         }
     }
 
-    /// Whether a plan was made for the images as they lie now, and nothing of it was done.
-    pub fn is_fresh(&mut self, plan: &Plan) -> bool {
-        let (found, expected) = (plan.tag as u16, self.identity(plan.kind));
-        plan.tag != 0 && (found == expected || found == !expected) && self.steps_done() == 0
+    /// Whether the plan was made for the images as they lie now, and nothing of it was done.
+    pub fn is_fresh(&mut self) -> bool {
+        let (found, expected) = (self.plan.tag as u16, self.identity(self.plan.kind));
+        self.plan.tag != 0 && (found == expected || found == !expected) && self.steps_done() == 0
     }
 
-    /// Writes a plan and everything a trailer needs to be one, the magic last: an interrupted one is none.
-    pub fn write_plan(&mut self, area: Area, plan: &Plan, keys: Keys) {
+    /// Writes the plan and everything a trailer needs to be one, the magic last: an interrupted one is none.
+    pub fn write_plan(&mut self, area: Area, keys: Keys) {
         let layout = *self.layout();
-        let is_request = keys == Keys::None;
+        let mut plan = self.plan;
+        if keys == Keys::None {
+            (plan.image, plan.tag) = (0, 0);
+        }
         let (start, size) = plan.old;
         let ([a, b], [c, d, e, f]) = (start.to_le_bytes(), size.to_le_bytes());
         let info = [plan.info(), self.areas.erased(area), a, b, c, d, e, f];
-        let noted = if is_request || !self.encrypts() { 1 } else { info.len() };
+        let noted = if keys == Keys::None || !self.encrypts() { 1 } else { info.len() };
         self.areas.write_field(area, layout.swap_info(), info.get(..noted).unwrap_or_default());
         // swap-offset tells the request of a revert by copy_done, because the image is then in another place.
         let offset = self.mode() == Mode::SwapOffset;
-        let flag = if is_request && offset { layout.copy_done() } else { layout.image_ok() };
+        let flag = if keys == Keys::None && offset { layout.copy_done() } else { layout.image_ok() };
         if plan.kind != Kind::Test {
             self.areas.set_flag(area, flag);
         }
-        if !is_request && (offset || self.encrypts()) {
+        if keys != Keys::None && (offset || self.encrypts()) {
             self.write_keys(area, plan.kind, keys);
         }
         let ([a, b, c, d], [e, f, g, h]) = (plan.size.to_le_bytes(), plan.tag.to_le_bytes());
@@ -138,7 +147,7 @@ impl Work<'_> {
     fn write_keys(&mut self, area: Area, kind: Kind, keys: Keys) {
         let [a, b] = self.write_key(area, 0, keys, Area::Primary, 0);
         let [c, d] = self.write_key(area, 1, keys, Area::Secondary, self.secondary_offset(kind));
-        if let Some(distance) = self.layout().tlv_sizes() {
+        if let (Mode::SwapOffset, Some(distance)) = (self.mode(), self.layout().tlv_sizes()) {
             self.areas.write_field(area, distance, &[a, b, c, d]);
         }
     }
@@ -148,11 +157,12 @@ impl Work<'_> {
     fn write_key(&mut self, area: Area, slot: u32, keys: Keys, image: Area, offset: u32) -> [u8; 2] {
         let facts = self.facts(image, offset).unwrap_or_default();
         if let (true, Some(distance)) = (super::ENCRYPTS, self.layout().saved_key(slot)) {
-            let mut from = (image, offset.saturating_add(facts.sealed_at));
-            let mut len = u32::from(facts.sealed_len);
+            let mut from = (image, offset.wrapping_add(facts.sealed_at));
+            let mut len = self.layout().saved_key_len();
             if keys == Keys::Scratch {
                 from = (Area::Scratch, self.areas.field(Area::Scratch, distance));
-                len = self.layout().saved_key_len();
+            } else {
+                len = len.min(u32::from(facts.sealed_len));
             }
             let to = (area, self.areas.field(area, distance));
             self.copy(&Copy { from, to, len, recode: None });

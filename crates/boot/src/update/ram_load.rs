@@ -23,7 +23,7 @@ use super::flash::{Flash, View};
 use super::judge::{Facts, Judge, Question};
 use super::report::{Action, ImageReport, Report, UpdateError};
 use super::trailer::{Magic, Trailer};
-use super::{MAX_IMAGES, System, TrailerLayout, policy_of};
+use super::{MAX_IMAGES, System, TrailerLayout, set_policy};
 
 /// The memory that images are loaded to.
 pub struct LoadMemory<'r> {
@@ -98,7 +98,8 @@ fn load(
         true => Some(counters.get(0).map_err(|error| error.code())?),
         false => None,
     };
-    let policy = policy_of(&config, least);
+    let mut policy = config.policy;
+    set_policy(&mut policy, least);
 
     let mut choices = [None; 2];
     for (slot, choice) in [&*slots.primary, &*slots.secondary].into_iter().zip(&mut choices) {

@@ -4,7 +4,7 @@ use ironroot_codes::boot as codes;
 use ironroot_image::trailer::Mode;
 
 use super::areas::Area;
-use super::plan::{Keys, PLAIN, Plan};
+use super::plan::Keys;
 use super::trailer::{Flag, Info, Kind, Magic};
 use super::work::Work;
 
@@ -27,21 +27,20 @@ impl Work<'_> {
             // A request is one until the secondary slot is erased.
             return if requested { Next::Start(Kind::Permanent) } else { Next::Nothing };
         }
-        let begun = self.begun();
-        if let Some(scratch) = self.scratch_plan() {
+        let (is_in_scratch, scratch) = (self.read_scratch_plan(), self.plan);
+        let begun = self.read_begun();
+        if is_in_scratch {
             // The primary trailer takes over when it is complete. Until then it may be that of the last swap, half erased.
-            return match begun {
-                Some(plan) if plan.tag == scratch.tag => self.resume(plan, Area::Primary),
-                _ => self.resume(scratch, Area::Scratch),
-            };
+            if begun && self.plan.tag == scratch.tag {
+                return Next::Resume(Area::Primary);
+            }
+            self.plan = scratch;
+            return Next::Resume(Area::Scratch);
         }
         // The request stands until the plan is complete; from then on the plan decides, because the request is being
         // erased and may have lost its flags.
-        if let Some(plan) = begun {
-            let fits = |work: &mut Self| (plan.kind == Kind::Test) != work.is_set(work.layout().image_ok());
-            if !requested || fits(self) && self.is_fresh(&plan) {
-                return self.resume(plan, Area::Primary);
-            }
+        if begun && (!requested || self.has_its_flag() && self.is_fresh()) {
+            return Next::Resume(Area::Primary);
         }
         match requested {
             true => Next::Start(self.requested()),
@@ -50,13 +49,16 @@ impl Work<'_> {
         }
     }
 
-    /// The plan in the primary slot, if its swap is not complete.
-    fn begun(&mut self) -> Option<Plan> {
-        let magic = self.areas.magic(Area::Primary);
-        if magic != Magic::Good || self.is_set(self.layout().copy_done()) {
-            return None;
-        }
-        self.read_plan(Area::Primary)
+    /// Takes up the plan in the primary slot, if there is one and its swap is not complete.
+    fn read_begun(&mut self) -> bool {
+        self.areas.magic(Area::Primary) == Magic::Good
+            && !self.is_set(self.layout().copy_done())
+            && self.read_plan(Area::Primary)
+    }
+
+    /// Whether image_ok in the primary slot is what the plan has there.
+    fn has_its_flag(&mut self) -> bool {
+        (self.plan.kind == Kind::Test) != self.is_set(self.layout().image_ok())
     }
 
     /// Whether a test image waits for its confirmation: swapped in, and not confirmed.
@@ -83,11 +85,6 @@ impl Work<'_> {
         self.areas.magic(Area::Secondary) == Magic::Good
     }
 
-    fn resume(&mut self, plan: Plan, home: Area) -> Next {
-        self.plan = plan;
-        Next::Resume(home)
-    }
-
     /// What the trailer of a secondary slot asks for.
     fn requested(&mut self) -> Kind {
         let offset = self.mode() == Mode::SwapOffset;
@@ -104,25 +101,19 @@ impl Work<'_> {
         }
     }
 
-    /// The plan in the scratch area, if the first step is made from there: its data is complete.
-    fn scratch_plan(&mut self) -> Option<Plan> {
-        if self.mode() != Mode::SwapScratch || self.areas.magic(Area::Scratch) != Magic::Good {
-            return None;
-        }
-        let plan = self.read_plan(Area::Scratch)?;
+    /// Takes up the plan in the scratch area, if the first step is made from there: its data is complete.
+    fn read_scratch_plan(&mut self) -> bool {
         // Ours is written behind the data. MCUboot's is written before it, and the data is complete with the first entry.
-        (self.is_shared(plan.size) && (plan.tag != 0 || self.areas.done(Area::Scratch, 0, 3) != 0)).then_some(plan)
+        self.mode() == Mode::SwapScratch
+            && self.areas.magic(Area::Scratch) == Magic::Good
+            && self.read_plan(Area::Scratch)
+            && self.is_shared(self.plan.size)
+            && (self.plan.tag != 0 || self.areas.done(Area::Scratch, 0, 3) != 0)
     }
 
     /// Takes up a swap that MCUboot began: without a tag, and with status. Its request may still stand.
     pub fn was_begun_elsewhere(&mut self) -> bool {
-        match self.begun() {
-            Some(plan) if plan.tag == 0 && self.steps_done() != 0 => {
-                self.plan = plan;
-                true
-            }
-            _ => false,
-        }
+        self.read_begun() && self.plan.tag == 0 && self.steps_done() != 0
     }
 
     /// How many status entries of the primary slot are done.
@@ -139,20 +130,18 @@ impl Work<'_> {
     /// Begins the swap of the plan: it is written, and once it is complete it decides and the request may go. Where its
     /// status is.
     pub fn set_up(&mut self) -> Area {
-        let plan = self.plan;
-        if self.is_shared(plan.size) {
+        if self.is_shared(self.plan.size) {
             self.set_up_shared();
             return Area::Scratch;
         }
-        if plan.kind == Kind::Revert && !self.is_requested() {
+        if self.plan.kind == Kind::Revert && !self.is_requested() {
             // Also if it reads as erased: an erase that was cut short may leave units that only look so. While the primary
             // trailer is made anew, this request remembers the intention.
             self.areas.erase_trailer(Area::Secondary);
-            let request = Plan { image: 0, tag: 0, old: PLAIN, ..plan };
-            self.write_plan(Area::Secondary, &request, Keys::None);
+            self.write_plan(Area::Secondary, Keys::None);
         }
         self.areas.erase_trailer(Area::Primary);
-        self.write_plan(Area::Primary, &plan, Keys::Images);
+        self.write_plan(Area::Primary, Keys::Images);
         Area::Primary
     }
 
@@ -189,7 +178,7 @@ impl Work<'_> {
     /// Takes back the request and the image: first the request, so that what is left is not asked for again. The image in
     /// the primary slot was verified.
     pub fn clear_secondary(&mut self, kind: Kind) {
-        if self.swaps() && self.begun().is_some() {
+        if self.swaps() && self.read_begun() {
             // A plan of which no step was made, or what is left of an old one: without the request it would be taken up.
             // Where the image shares sectors with the trailer there is no such plan: it is made in the scratch area.
             let size = self.facts(Area::Primary, 0).map_or(u32::MAX, |image| image.size);
@@ -199,7 +188,7 @@ impl Work<'_> {
         }
         self.areas.clear_trailer(Area::Secondary);
         let offset = self.secondary_offset(kind);
-        self.areas.erase(Area::Secondary, offset, offset.saturating_add(1));
+        self.areas.erase(Area::Secondary, offset, offset.wrapping_add(1));
     }
 
     /// Takes back the request only. As long as no step was made, the erase may have been cut short before, and be invisible;

@@ -29,7 +29,7 @@ impl Work<'_> {
         let mut start = end;
         while start != 0 {
             start = self.areas.group_start(start);
-            entries = entries.saturating_add(3);
+            entries = entries.wrapping_add(3);
         }
         let mut done = self.areas.done(home, 0, if home == Area::Scratch { 2 } else { entries });
         if home == Area::Scratch && done == 0 {
@@ -49,28 +49,27 @@ impl Work<'_> {
         }
 
         // The headers are in the last group.
-        let last = entries.saturating_sub(3);
+        let last = entries.wrapping_sub(3);
         let new = if done <= last { (Area::Secondary, 0) } else { (Area::Scratch, 0) };
-        let old = if done < last.saturating_add(2) { (Area::Primary, 0) } else { (Area::Secondary, 0) };
+        let old = if done < last.wrapping_add(2) { (Area::Primary, 0) } else { (Area::Secondary, 0) };
         self.load_ciphers(home, old, new);
 
         let mut first = 0;
         while end != 0 {
             let start = self.areas.group_start(end);
-            for entry in done.max(first)..first.saturating_add(3) {
-                let state = entry.saturating_sub(first);
+            for entry in done.max(first)..first.wrapping_add(3) {
+                let state = entry.wrapping_sub(first);
                 self.step(state, start, end);
                 if home == Area::Scratch && state == 2 {
                     self.areas.note(Area::Primary, 0, 1);
                     self.areas.note(Area::Primary, 1, 2);
-                    let plan = self.plan;
-                    self.write_plan(Area::Primary, &plan, Keys::Scratch);
+                    self.write_plan(Area::Primary, Keys::Scratch);
                     home = Area::Primary;
                 }
-                self.areas.note(home, entry, state.saturating_add(1));
+                self.areas.note(home, entry, state.wrapping_add(1));
             }
             end = start;
-            first = first.saturating_add(3);
+            first = first.wrapping_add(3);
         }
     }
 
@@ -79,8 +78,7 @@ impl Work<'_> {
         let (end, _) = self.swap_end(self.plan.size);
         let start = self.areas.group_start(end);
         self.step(0, start, end);
-        let plan = self.plan;
-        self.write_plan(Area::Scratch, &plan, Keys::Images);
+        self.write_plan(Area::Scratch, Keys::Images);
     }
 
     /// One of the three steps of a group.
@@ -89,8 +87,9 @@ impl Work<'_> {
     fn step(&mut self, state: u32, start: u32, end: u32) {
         // Without the trailer, where the group has one.
         let len = end.min(self.room()).saturating_sub(start);
-        let group = end.saturating_sub(start);
-        let (scratch, secondary, primary) = ((Area::Scratch, 0), (Area::Secondary, start), (Area::Primary, start));
+        let group = end.wrapping_sub(start);
+        let (scratch, secondary, primary) =
+            ((Area::Scratch, 0), (Area::Secondary, start), (Area::Primary, start));
         let new = Some((Which::New, start));
         let (into_scratch, out_of_scratch) = if self.plan.tag != 0 { (None, new) } else { (new, None) };
         let (room, from, to, recode) = match state {

@@ -147,7 +147,7 @@ impl Areas<'_> {
         }
         let unit = self.unit(area).max(MAGIC_LEN);
         let offset = self.field(area, unit);
-        let lead = MAX_WRITE_SIZE.saturating_sub(unit);
+        let lead = MAX_WRITE_SIZE.wrapping_sub(unit);
         self.write(area, offset, cell.get(lead as usize..).unwrap_or_default());
     }
 
@@ -215,7 +215,7 @@ impl Areas<'_> {
             if !self.read(area, offset, bytes) || !self.is_erased(area, bytes) {
                 return false;
             }
-            distance = distance.saturating_sub(len);
+            distance = distance.wrapping_sub(len);
         }
         true
     }
@@ -227,8 +227,8 @@ impl Areas<'_> {
     pub fn done(&mut self, area: Area, first: u32, len: u32) -> u32 {
         let mut entry = len;
         while entry != 0 {
-            let last = entry.saturating_sub(1);
-            let distance = self.entry(area, first.saturating_add(last));
+            let last = entry.wrapping_sub(1);
+            let distance = self.entry(area, first.wrapping_add(last));
             if self.byte(area, distance).is_some() {
                 break;
             }
@@ -246,7 +246,7 @@ impl Areas<'_> {
     /// Where a status entry is.
     fn entry(&self, area: Area, entry: u32) -> u32 {
         let first = if area == Area::Scratch { self.layout.scratch_size() } else { self.layout.status() };
-        first.saturating_sub(entry.saturating_mul(self.layout.write_size()))
+        first.wrapping_sub(entry.wrapping_mul(self.layout.write_size()))
     }
 }
 

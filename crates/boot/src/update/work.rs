@@ -2,7 +2,7 @@
 
 use ironroot_crypto::ContentKeys;
 use ironroot_image::trailer::{Mode, TrailerLayout};
-use ironroot_image::{Image, Limits, Policy};
+use ironroot_image::{Image, Limits};
 
 use super::areas::{Area, Areas};
 use super::cipher::{CIPHERS, Ciphers};
@@ -11,15 +11,14 @@ use super::judge::Facts;
 use super::layout::Geometry;
 use super::plan::Plan;
 use super::trailer::Kind;
-use super::{ImageConfig, ImageSlots, policy_of};
+use super::{ImageConfig, ImageSlots};
 
 /// The areas of one image and everything that a step needs.
 pub(crate) struct Work<'e> {
     pub areas: Areas<'e>,
-    pub config: &'e ImageConfig,
+    /// With the policy as it is at this boot.
+    pub config: &'e mut ImageConfig,
     pub geometry: Geometry,
-    /// What its images must be besides authentic.
-    pub policy: Policy,
     /// The number of the image.
     pub image: u8,
     pub buffer: &'e mut [u8],
@@ -55,7 +54,6 @@ impl<'e> Work<'e> {
             buffer: &mut [],
             keys,
             plan: Plan::NONE,
-            policy: policy_of(config, None),
             ciphers: [const { None }; CIPHERS],
             drop_old: false,
         })
