@@ -1,19 +1,22 @@
 //! The order of an update: finish, examine, install, commit, verify.
 
+use core::mem::swap;
+
 use ironroot_codes::{Code, boot as codes};
 use ironroot_image::HEADER_LEN;
-use ironroot_image::trailer::{Mode, SavedKeys};
+use ironroot_image::trailer::{Mode, SavedKeys, TrailerLayout};
 
-use super::areas::Area;
+use super::areas::{Area, Areas};
 use super::cipher::Decrypted;
 use super::copy::{Copy, Which};
 use super::flash::{Flash, MAX_WRITE_SIZE};
 use super::judge::{Facts, Judge, Question};
+use super::layout::Geometry;
 use super::report::{Action, ImageReport, Report, UpdateError, Updated};
 use super::swap::Next;
 use super::trailer::Kind;
 use super::work::Work;
-use super::{Counters, MAX_IMAGES, System, set_policy};
+use super::{Counters, ImageConfig, MAX_IMAGES, System, set_policy};
 
 /// What is known of one image at this boot.
 #[derive(Clone, Copy, Default)]
@@ -66,27 +69,43 @@ fn attempts(
     };
     let scratch = scratch.as_mut().map(|scratch| &mut **scratch as &mut dyn Flash);
     let Some(mut work) = Work::new(first, scratch, keys) else { return wrong(0) };
-    let mut parked = [const { None }; PARKED];
+    work.buffer = buffer;
+    let mut engine = Engine {
+        work,
+        task: Task::default(),
+        found: Facts::default(),
+        at: 0,
+        count,
+        parked: [const { None }; PARKED],
+        counters: &mut **counters,
+        judge,
+        report,
+    };
     for (index, slots) in (1..).zip(rest) {
         // The scratch area goes round, and comes back.
-        let [.., scratch] = &mut work.areas.flash;
+        let [.., scratch] = &mut engine.work.areas.flash;
         let other = Work::new(slots, scratch.take(), keys);
-        let (Some(mut other), Some(parked)) = (other, parked.get_mut(index)) else { return wrong(index) };
-        let [.., back] = &mut other.areas.flash;
+        let (Some(other), Some(parked)) = (other, engine.parked.get_mut(index)) else { return wrong(index) };
+        let Work { areas: Areas { mut flash, layout, .. }, config, geometry, .. } = other;
+        let [.., back] = &mut flash;
         *scratch = back.take();
-        other.image = index as u8;
-        *parked = Some((other, Task::default()));
+        *parked = Some(Parked { flash, layout, config, geometry, task: Task::default() });
     }
-    work.buffer = buffer;
-    let counters = &mut **counters;
-    let (task, found) = (Task::default(), Facts::default());
-    let mut engine = Engine { work, task, found, at: 0, count, parked, counters, judge, report };
     let _ = engine.attempt() || engine.attempt();
     (engine.at, engine.work.areas.failed)
 }
 
 /// Room for the images that are not worked on.
 const PARKED: usize = if MAX_IMAGES == 1 { 0 } else { MAX_IMAGES };
+
+/// What is kept of an image that is not worked on.
+struct Parked<'e> {
+    flash: [Option<&'e mut dyn Flash>; 3],
+    layout: TrailerLayout,
+    config: &'e mut ImageConfig,
+    geometry: Geometry,
+    task: Task,
+}
 
 /// The engine, at work on one image at a time.
 pub(super) struct Engine<'e> {
@@ -98,7 +117,7 @@ pub(super) struct Engine<'e> {
     at: usize,
     count: usize,
     /// The others.
-    parked: [Option<(Work<'e>, Task)>; PARKED],
+    parked: [Option<Parked<'e>>; PARKED],
     counters: &'e mut dyn Counters,
     judge: &'e mut dyn Judge,
     report: &'e mut Report,
@@ -111,19 +130,24 @@ impl Engine<'_> {
         0..if MAX_IMAGES == 1 { 1 } else { self.count }
     }
 
-    /// Turns to an image. The scratch area and the buffer, of which there is one for all, go along. After a failure, it stays
-    /// with the image that this is about.
+    /// Turns to an image. The scratch area, of which there is one for all, stays. After a failure, so does the image that this
+    /// is about.
     pub fn select(&mut self, index: usize) {
         if !self.work.areas.are_well() {
             return;
         }
-        let Some((mut work, task)) = self.parked.get_mut(index).and_then(Option::take) else { return };
-        core::mem::swap(&mut work.buffer, &mut self.work.buffer);
-        let ([.., to], [.., from]) = (&mut work.areas.flash, &mut self.work.areas.flash);
-        core::mem::swap(to, from);
-        let old = (core::mem::replace(&mut self.work, work), core::mem::replace(&mut self.task, task));
+        let Some(mut other) = self.parked.get_mut(index).and_then(Option::take) else { return };
+        let Work { areas: Areas { flash, layout, .. }, config, geometry, image, .. } = &mut self.work;
+        for (here, there) in flash.iter_mut().take(2).zip(&mut other.flash) {
+            swap(here, there);
+        }
+        swap(layout, &mut other.layout);
+        swap(config, &mut other.config);
+        swap(geometry, &mut other.geometry);
+        swap(&mut self.task, &mut other.task);
+        *image = index as u8;
         if let Some(parked) = self.parked.get_mut(self.at) {
-            *parked = Some(old);
+            *parked = Some(other);
         }
         self.at = index;
     }
