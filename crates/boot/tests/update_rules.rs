@@ -197,6 +197,37 @@ fn what_a_header_claims_is_never_a_failure_of_the_flash() {
 }
 
 #[test]
+fn nothing_is_done_after_a_failure_of_the_flash_and_the_next_boot_goes_on() {
+    for mode in MODES {
+        for at in 0.. {
+            let mut device = device(mode, 2);
+            for index in 0..2 {
+                device.slots[index].2.require_counter = false;
+                update(&mut device, index, &image(2, 2), true);
+            }
+            device.power.borrow_mut().fail_at(at);
+            let booted = device.boot();
+            let reached = device.power.borrow().operations > at;
+            device.power.borrow_mut().restore();
+            if !reached {
+                booted.expect("nothing failed");
+                assert!(at > 10, "{mode:?}: there were operations");
+                break;
+            }
+            assert_eq!(
+                booted.expect_err("the flash failed").code,
+                codes::UPDATE_FLASH_FAILED,
+                "{mode:?}, {at}"
+            );
+            device.boot().expect("goes on");
+            for index in 0..2 {
+                assert!(runs(&device, index, &image(2, 2)), "{mode:?}, {at}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_failure_is_reported_of_the_image_that_it_is_about() {
     for mode in MODES {
         let mut device = device(mode, 3);
