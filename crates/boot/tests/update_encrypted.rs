@@ -203,3 +203,21 @@ fn an_update_for_another_device_is_refused() {
         assert_eq!(report.refused, Some(image_codes::ENCRYPTED), "{mode:?}");
     }
 }
+
+/// How to encrypt an old image is lost with its header: then it is left out.
+#[test]
+fn a_damaged_old_image_is_not_copied_in_plain() {
+    let (old, new) = (images(1, 700), images(2, 1000));
+    for mode in [Mode::SwapMove, Mode::SwapOffset, Mode::SwapScratch] {
+        let mut device = device(mode, &[K; 6], &[K; 6], &[K]);
+        device.slots[0].0.put(0, &old.plain);
+        device.slots[0].0.damage(8);
+        let (offset, trailer) = (device.update_offset(0), device.trailer(0));
+        device.slots[0].1.put(offset, &new.encrypted);
+        app::request(&mut device.slots[0].1, &trailer, true).expect("requested");
+        let report = device.boot_with(&holder()).expect("boots").report.images()[0];
+        assert_eq!(report.action, Action::Installed, "{mode:?}");
+        assert!(device.slots[0].0.bytes.starts_with(&new.plain), "{mode:?}");
+        assert_secret(&device, &[&old, &new], &format!("{mode:?}"));
+    }
+}

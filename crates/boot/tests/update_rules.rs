@@ -162,6 +162,86 @@ fn a_lower_version_is_refused_where_the_product_says_so() {
 }
 
 #[test]
+fn overwrite_only_knows_no_revert_that_would_bring_a_lower_version() {
+    let mut device = device(Mode::OverwriteOnly, 1);
+    device.slots[0].2.prevent_downgrade = true;
+    device.slots[0].0.put(0, &image(2, 1));
+    update(&mut device, 0, &image(1, 1), true);
+    // As the request of a revert in the modes that swap.
+    let (layout, secondary) = (device.trailer(0), &mut device.slots[0].1);
+    secondary.bytes[5 * K as usize - layout.swap_info() as usize] = 4;
+    let report = device.boot().expect("boots").report.images()[0];
+    assert_eq!((report.action, report.refused), (Action::None, Some(codes::UPDATE_DOWNGRADE)));
+    assert!(runs(&device, 0, &image(2, 1)));
+}
+
+#[test]
+fn what_a_header_claims_is_never_a_failure_of_the_flash() {
+    for mode in MODES {
+        for at in 0..40 {
+            let mut device = device(mode, 1);
+            update(&mut device, 0, &image(2, 2), false);
+            device.power.borrow_mut().cut_at(at, support::Cut::Before, 1);
+            let _ = device.boot();
+            device.power.borrow_mut().restore();
+            // Somebody at the secondary slot while the power was off: a payload of 2 GB.
+            for offset in [0, device.update_offset(0)] {
+                device.slots[0].1.bytes[offset + 12..offset + 16].copy_from_slice(&[0, 0, 0, 0x80]);
+            }
+            if let Err(error) = device.boot() {
+                let failures = [codes::UPDATE_LAYOUT, codes::UPDATE_FLASH_FAILED];
+                assert!(!failures.contains(&error.code), "{mode:?}, cut {at}: {}", error.code);
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_is_done_after_a_failure_of_the_flash_and_the_next_boot_goes_on() {
+    for mode in MODES {
+        for at in 0.. {
+            let mut device = device(mode, 2);
+            for index in 0..2 {
+                device.slots[index].2.require_counter = false;
+                update(&mut device, index, &image(2, 2), true);
+            }
+            device.power.borrow_mut().fail_at(at);
+            let booted = device.boot();
+            let reached = device.power.borrow().operations > at;
+            device.power.borrow_mut().restore();
+            if !reached {
+                booted.expect("nothing failed");
+                assert!(at > 10, "{mode:?}: there were operations");
+                break;
+            }
+            assert_eq!(
+                booted.expect_err("the flash failed").code,
+                codes::UPDATE_FLASH_FAILED,
+                "{mode:?}, {at}"
+            );
+            device.boot().expect("goes on");
+            for index in 0..2 {
+                assert!(runs(&device, index, &image(2, 2)), "{mode:?}, {at}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_failure_is_reported_of_the_image_that_it_is_about() {
+    for mode in MODES {
+        let mut device = device(mode, 3);
+        device.boot().expect("boots");
+        update(&mut device, 1, &image(2, 2), true);
+        device.power.borrow_mut().restore();
+        device.power.borrow_mut().cut_at(0, support::Cut::Before, 1);
+        let error = device.boot().expect_err("the flash fails");
+        assert_eq!((error.code, error.image), (codes::UPDATE_FLASH_FAILED, 1), "{mode:?}");
+        assert!(error.report.images().iter().all(|image| image.action == Action::None), "{mode:?}");
+    }
+}
+
+#[test]
 fn the_counter_rises_with_the_confirmation_and_locks_nothing_out() {
     for mode in [Mode::SwapMove, Mode::SwapOffset, Mode::SwapScratch] {
         let mut device = device(mode, 1);

@@ -75,15 +75,21 @@ pub enum SavedKeys {
     Sealed(u16),
 }
 
-/// The parameters that a trailer's layout follows from. Build time configuration of a system, the same in every trailer
-/// of it; none of it is stored in flash.
+/// Where the fields of a trailer are. It follows from the build time configuration of a system and is the same in every
+/// trailer of it; nothing of it is stored in flash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TrailerLayout {
     mode: Mode,
+    keys: SavedKeys,
     write_size: u32,
     max_align: u32,
     max_sectors: u32,
-    keys: SavedKeys,
+    // What follows from these, worked out once: a boot asks for it in many places.
+    magic_cell: u32,
+    swap_size: u32,
+    saved_key_len: u32,
+    info_len: u32,
+    size: u32,
 }
 
 impl TrailerLayout {
@@ -99,13 +105,36 @@ impl TrailerLayout {
         max_sectors: u32,
         keys: SavedKeys,
     ) -> Option<Self> {
-        let aligned = matches!(max_align, 8 | 16 | 32);
-        let writable = matches!(write_size, 1 | 2 | 4 | 8 | 16 | 32) && write_size <= max_align;
-        if aligned && writable && max_sectors != 0 && max_sectors <= 0xFFFF {
-            Some(Self { mode, write_size, max_align, max_sectors, keys })
-        } else {
-            None
+        let aligned = max_align.is_power_of_two() && max_align >= 8 && max_align <= 32;
+        let writable = write_size.is_power_of_two() && write_size <= max_align;
+        if !aligned || !writable || max_sectors == 0 || max_sectors > 0xFFFF {
+            return None;
         }
+        let magic_cell = align_up(MAGIC_LEN, max_align);
+        let swap_info = magic_cell + 3 * max_align;
+        let (mut swap_size, mut saved_key_len, mut info_len) = (0, 0, swap_info);
+        if mode.swaps() {
+            // swap-offset has the sizes of the TLV areas before it.
+            let cells = if matches!(mode, Mode::SwapOffset) { 2 } else { 1 };
+            swap_size = swap_info + cells * max_align;
+            if let SavedKeys::Plain(len) | SavedKeys::Sealed(len) = keys {
+                saved_key_len = align_up(len as u32, max_align);
+            }
+            info_len = swap_size + 2 * saved_key_len;
+        }
+        let size = info_len + max_sectors * mode.states() * write_size;
+        Some(Self {
+            mode,
+            keys,
+            write_size,
+            max_align,
+            max_sectors,
+            magic_cell,
+            swap_size,
+            saved_key_len,
+            info_len,
+            size,
+        })
     }
 
     /// How updates are made.
@@ -145,71 +174,60 @@ impl TrailerLayout {
 
     /// The start of the magic's cell, [`Self::magic_cell_len`] bytes: what is written, the rest erased bytes.
     pub const fn magic_cell(&self) -> u32 {
-        self.magic_cell_len()
+        self.magic_cell
     }
 
     /// Length of the magic's cell.
     pub const fn magic_cell_len(&self) -> u32 {
-        align_up(MAGIC_LEN, self.max_align)
+        self.magic_cell
     }
 
     /// The flag by which an application says that it works.
     pub const fn image_ok(&self) -> u32 {
-        self.magic_cell() + self.max_align
+        self.magic_cell + self.max_align
     }
 
     /// The flag that says that a swap is complete.
     pub const fn copy_done(&self) -> u32 {
-        self.image_ok() + self.max_align
+        self.magic_cell + 2 * self.max_align
     }
 
     /// Type of swap and number of image.
     pub const fn swap_info(&self) -> u32 {
-        self.copy_done() + self.max_align
+        self.magic_cell + 3 * self.max_align
     }
 
     /// The sizes of both unprotected TLV areas; only swap-offset has them.
     pub const fn tlv_sizes(&self) -> Option<u32> {
         match self.mode {
-            Mode::SwapOffset => Some(self.swap_info() + self.max_align),
+            Mode::SwapOffset => Some(self.magic_cell + 4 * self.max_align),
             _ => None,
         }
     }
 
     /// How many bytes are swapped; only swaps have it.
     pub const fn swap_size(&self) -> Option<u32> {
-        match (self.mode.swaps(), self.tlv_sizes()) {
-            (false, _) => None,
-            (true, Some(sizes)) => Some(sizes + self.max_align),
-            (true, None) => Some(self.swap_info() + self.max_align),
-        }
+        if self.swap_size != 0 { Some(self.swap_size) } else { None }
     }
 
     /// The saved key of slot 0 (primary) or 1 (secondary), [`Self::saved_key_len`] bytes; only swaps of encrypted images
     /// have it.
     pub const fn saved_key(&self, slot: u32) -> Option<u32> {
-        match self.swap_size() {
-            Some(size) if self.saved_key_len() != 0 && slot < 2 => {
-                Some(size + (slot + 1) * self.saved_key_len())
-            }
+        match self.saved_key_len {
+            0 => None,
+            len if slot < 2 => Some(self.swap_size + (slot + 1) * len),
             _ => None,
         }
     }
 
     /// Length of a saved key's cell; 0 if none is saved.
     pub const fn saved_key_len(&self) -> u32 {
-        match (self.mode.swaps(), self.keys) {
-            (false, _) | (true, SavedKeys::None) => 0,
-            (true, SavedKeys::Plain(len) | SavedKeys::Sealed(len)) => align_up(len as u32, self.max_align),
-        }
+        self.saved_key_len
     }
 
     /// Everything but the status: the distance at which the status ends.
     pub const fn info_len(&self) -> u32 {
-        match self.swap_size() {
-            Some(size) => size + 2 * self.saved_key_len(),
-            None => self.swap_info(),
-        }
+        self.info_len
     }
 
     /// Number of status entries, each of one write size.
@@ -219,18 +237,18 @@ impl TrailerLayout {
 
     /// Length of the status.
     pub const fn status_len(&self) -> u32 {
-        self.status_entries() * self.write_size
+        self.size - self.info_len
     }
 
     /// The first status entry; entry `n` is `n` write sizes nearer to the end. Equal to [`Self::info_len`] without
     /// status.
     pub const fn status(&self) -> u32 {
-        self.info_len() + self.status_len()
+        self.size
     }
 
     /// The whole trailer: an image in this slot must end at least this far before the slot's end.
     pub const fn size(&self) -> u32 {
-        self.status()
+        self.size
     }
 
     /// The trailer in a scratch area, which has status entries for one sector only, and its first status entry.
@@ -254,6 +272,7 @@ impl TrailerLayout {
 }
 
 /// The magic of a system with this alignment.
+#[inline(never)] // asked for in two places of a boot
 pub const fn magic_bytes(max_align: u32) -> [u8; MAGIC_LEN as usize] {
     if max_align == 8 {
         return MAGIC_ALIGN_8;

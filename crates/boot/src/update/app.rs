@@ -4,16 +4,22 @@
 
 use ironroot_codes::{Code, boot as codes};
 
-use super::flash::Flash;
-use super::trailer::{Flag, Info, Kind, Magic, Trailer, write_field, write_flag, write_magic};
-use super::{FlashError, TrailerLayout};
+use super::TrailerLayout;
+use super::areas::{Area, Areas};
+use super::flash::{Flash, ReadOnly};
+use super::trailer::{Flag, Info, Kind, Magic, Trailer};
+
+/// The slot that a function works on.
+const SLOT: Area = Area::Primary;
 
 /// Requests that the image in the secondary slot is installed at the next boot: for a test, or for good.
 ///
 /// Call it when the image is complete. A request that is there already stays as it is. If an earlier request was cut
 /// short the slot must be erased and written again ([`codes::UPDATE_REQUEST_REFUSED`]): its trailer cannot be erased alone.
 pub fn request(secondary: &mut dyn Flash, trailer: &TrailerLayout, permanent: bool) -> Result<(), Code> {
-    let found = Trailer::read(secondary, trailer).map_err(FlashError::code)?;
+    let mut slot = Areas::only(secondary, trailer);
+    let found = slot.trailer(SLOT);
+    slot.result()?;
     if found.magic == Magic::Good {
         return Ok(());
     }
@@ -28,31 +34,35 @@ pub fn request(secondary: &mut dyn Flash, trailer: &TrailerLayout, permanent: bo
     };
     // The magic comes last, with it the request is one. MCUboot's own function writes it first; a cut in between makes a
     // test of its permanent request.
-    let write = |secondary: &mut dyn Flash| {
-        if write_info {
-            write_field(secondary, trailer.swap_info(), &[kind.nibble()])?;
-        }
-        if write_ok {
-            write_flag(secondary, trailer.image_ok())?;
-        }
-        write_magic(secondary, trailer)
-    };
-    write(secondary).map_err(FlashError::code)
+    if write_info {
+        slot.write_field(SLOT, trailer.swap_info(), &[kind as u8]);
+    }
+    if write_ok {
+        slot.set_flag(SLOT, trailer.image_ok());
+    }
+    slot.write_magic(SLOT);
+    slot.result()
 }
 
 /// Confirms the running image: it stays. Without a test to confirm, nothing is written.
 pub fn confirm(primary: &mut dyn Flash, trailer: &TrailerLayout) -> Result<(), Code> {
-    let found = Trailer::read(primary, trailer).map_err(FlashError::code)?;
+    let mut slot = Areas::only(primary, trailer);
+    let found = slot.trailer(SLOT);
+    slot.result()?;
     match (found.magic, found.image_ok) {
-        (Magic::Good, Flag::Unset) => write_flag(primary, trailer.image_ok()).map_err(FlashError::code),
-        (Magic::Good, Flag::Set | Flag::Damaged) | (Magic::Unset, _) => Ok(()),
-        (Magic::Bad, _) => Err(codes::UPDATE_CONFIRM_REFUSED),
+        (Magic::Good, Flag::Unset) => slot.set_flag(SLOT, trailer.image_ok()),
+        (Magic::Good, Flag::Set | Flag::Damaged) | (Magic::Unset, _) => {}
+        (Magic::Bad, _) => return Err(codes::UPDATE_CONFIRM_REFUSED),
     }
+    slot.result()
 }
 
 /// What the trailer of a slot says. Unreadable fields are part of the answer; an error is a failure of the flash.
 pub fn state(flash: &dyn Flash, trailer: &TrailerLayout) -> Result<Trailer, Code> {
-    Trailer::read(flash, trailer).map_err(FlashError::code)
+    let mut flash = ReadOnly(flash);
+    let mut slot = Areas::only(&mut flash, trailer);
+    let found = slot.trailer(SLOT);
+    slot.result().map(|()| found)
 }
 
 /// Whether the slot holds a request; [`Kind::Test`] if it is for a test only.

@@ -1,42 +1,22 @@
 //! The order of an update: finish, examine, install, commit, verify.
 
+use core::mem::swap;
+
 use ironroot_codes::{Code, boot as codes};
-use ironroot_image::trailer::Mode;
-use ironroot_image::{Dialect, Image, Limits, Policy, ReadAt, VerifiedImage, Version};
+use ironroot_image::HEADER_LEN;
+use ironroot_image::trailer::{Mode, SavedKeys, TrailerLayout};
 
-use super::copy::Cipher;
-use super::decision::{Home, Next};
-use super::flash::{Flash, MAX_WRITE_SIZE, View};
+use super::areas::{Area, Areas};
+use super::cipher::Decrypted;
+use super::copy::{Copy, Which};
+use super::flash::{Flash, MAX_WRITE_SIZE};
 use super::judge::{Facts, Judge, Question};
-use super::layout::{Geometry, geometry};
-use super::pair::Pair;
+use super::layout::Geometry;
 use super::report::{Action, ImageReport, Report, UpdateError, Updated};
-use super::trailer::{Kind, Magic, Plan, Trailer};
-use super::{ImageConfig, MAX_IMAGES, System, policy_of, swaps};
-
-/// A configuration without its policy: small enough to be copied.
-#[derive(Clone, Copy)]
-struct Rules {
-    mode: Mode,
-    dialect: Dialect,
-    header_size: Option<u16>,
-    require_counter: bool,
-    prevent_downgrade: bool,
-    bootstrap: bool,
-}
-
-impl Rules {
-    const fn of(config: &ImageConfig) -> Self {
-        Self {
-            mode: config.mode,
-            dialect: config.dialect,
-            header_size: config.header_size,
-            require_counter: config.require_counter,
-            prevent_downgrade: config.prevent_downgrade,
-            bootstrap: config.bootstrap,
-        }
-    }
-}
+use super::swap::Next;
+use super::trailer::Kind;
+use super::work::Work;
+use super::{Counters, ImageConfig, MAX_IMAGES, System, set_policy};
 
 /// What is known of one image at this boot.
 #[derive(Clone, Copy, Default)]
@@ -44,491 +24,455 @@ pub(super) struct Task {
     /// The swap that is being made; in overwrite-only, the installation.
     running: Option<Kind>,
     /// What is to be begun.
-    pub wanted: Option<Wanted>,
+    pub wanted: Option<Kind>,
+    /// The image that it is about,
+    pub update: Facts,
+    /// and the bytes of the larger image.
+    size: u32,
     /// The request that is to be taken back.
     refused: Option<Kind>,
+    /// The counter of the image in the primary slot, as it was verified.
+    counter: Option<u32>,
 }
 
-#[derive(Clone, Copy)]
-pub(super) struct Wanted {
-    pub kind: Kind,
-    /// Bytes of the larger image.
-    pub size: u32,
-    pub version: Version,
-}
-
+// With a frame of its own: in that of its caller, which is large, each access would take a longer instruction.
+#[inline(never)]
 pub(super) fn run(system: &mut System<'_, '_>, judge: &mut dyn Judge) -> Result<Updated, UpdateError> {
-    let mut images = [ImageReport::default(); MAX_IMAGES];
-    for (image, slots) in images.iter_mut().zip(system.images.iter()) {
-        image.mode = Some(slots.config.mode);
-    }
-    let report = Report::of(&images, system.images.len());
-    let mut engine =
-        Engine { system, geometries: [None; MAX_IMAGES], verified: [None; MAX_IMAGES], judge, report, at: 0 };
-    match engine.attempts() {
-        Ok(image) => Ok(Updated { report: engine.report, image }),
-        Err(code) => Err(UpdateError { code, image: engine.at as u8, report: engine.report }),
+    let mut report = Report::begin(system.images);
+    let (image, failed) = attempts(system, judge, &mut report);
+    // Two things that must agree: nothing was found wrong, and what was verified last, the image that is started, was
+    // accepted.
+    match (failed, judge.take()) {
+        (None, Some(image)) => Ok(Updated { report, image }),
+        (failed, _) => {
+            Err(UpdateError { code: failed.unwrap_or(codes::SELF_CHECK_FAILED), image: image as u8, report })
+        }
     }
 }
 
-pub(super) struct Engine<'e, 'a, 'f> {
-    system: &'e mut System<'a, 'f>,
-    geometries: [Option<Geometry>; MAX_IMAGES],
-    /// What was found in the primary slots when they were verified.
-    verified: [Option<Facts>; MAX_IMAGES],
-    judge: &'e mut dyn Judge,
-    pub report: Report,
-    /// The image that is being worked on: the one that an error is about.
+/// One attempt, and after a test image that does not even verify a second one, which reverts it. The image that was worked
+/// on last, and what is wrong.
+fn attempts(
+    system: &mut System<'_, '_>,
+    judge: &mut dyn Judge,
+    report: &mut Report,
+) -> (usize, Option<Code>) {
+    let System { images, scratch, counters, content_keys, buffer, .. } = system;
+    let keys = *content_keys;
+    let count = images.len();
+    // Whole units.
+    let len = buffer.len() / MAX_WRITE_SIZE as usize * MAX_WRITE_SIZE as usize;
+    let buffer = buffer.get_mut(..len).unwrap_or_default();
+    let wrong = |image| (image, Some(codes::UPDATE_LAYOUT));
+    let Some((first, rest)) = images.split_first_mut().filter(|_| count <= MAX_IMAGES && len != 0) else {
+        return wrong(0);
+    };
+    let scratch = scratch.as_mut().map(|scratch| &mut **scratch as &mut dyn Flash);
+    let Some(mut work) = Work::new(first, scratch, keys) else { return wrong(0) };
+    work.buffer = buffer;
+    let mut engine = Engine {
+        work,
+        task: Task::default(),
+        found: Facts::default(),
+        at: 0,
+        count,
+        parked: [const { None }; PARKED],
+        counters: &mut **counters,
+        judge,
+        report,
+    };
+    for (index, slots) in (1..).zip(rest) {
+        // The scratch area goes round, and comes back.
+        let [.., scratch] = &mut engine.work.areas.flash;
+        let other = Work::new(slots, scratch.take(), keys);
+        let (Some(other), Some(parked)) = (other, engine.parked.get_mut(index)) else { return wrong(index) };
+        let Work { areas: Areas { mut flash, layout, .. }, config, geometry, .. } = other;
+        let [.., back] = &mut flash;
+        *scratch = back.take();
+        *parked = Some(Parked { flash, layout, config, geometry, task: Task::default() });
+    }
+    let _ = engine.attempt() || engine.attempt();
+    (engine.at, engine.work.areas.failed)
+}
+
+/// Room for the images that are not worked on.
+const PARKED: usize = if MAX_IMAGES == 1 { 0 } else { MAX_IMAGES };
+
+/// What is kept of an image that is not worked on.
+struct Parked<'e> {
+    flash: [Option<&'e mut dyn Flash>; 3],
+    layout: TrailerLayout,
+    config: &'e mut ImageConfig,
+    geometry: Geometry,
+    task: Task,
+}
+
+/// The engine, at work on one image at a time.
+pub(super) struct Engine<'e> {
+    pub work: Work<'e>,
+    pub task: Task,
+    /// The image that was verified last.
+    found: Facts,
+    /// The image that is worked on: the one that an error is about.
     at: usize,
+    count: usize,
+    /// The others.
+    parked: [Option<Parked<'e>>; PARKED],
+    counters: &'e mut dyn Counters,
+    judge: &'e mut dyn Judge,
+    report: &'e mut Report,
 }
 
-impl Engine<'_, '_, '_> {
-    /// One attempt, and after a test image that does not even verify a second one, which reverts it.
-    fn attempts(&mut self) -> Result<VerifiedImage, Code> {
-        let count = self.system.images.len();
-        if count == 0 || count > MAX_IMAGES || self.system.buffer.len() < MAX_WRITE_SIZE as usize {
-            return Err(codes::UPDATE_LAYOUT);
-        }
-        for (index, (known, slots)) in self.geometries.iter_mut().zip(self.system.images.iter()).enumerate() {
-            self.at = index;
-            let found =
-                geometry(slots.primary, slots.secondary, self.system.scratch.as_deref(), &slots.config);
-            *known = found.filter(|_| is_built_in(slots.config.mode));
-            if known.is_none() {
-                return Err(codes::UPDATE_LAYOUT);
-            }
-        }
-        for _ in 0..2 {
-            if let Some(image) = self.attempt()? {
-                return Ok(image);
-            }
-        }
-        Err(codes::SELF_CHECK_FAILED)
-    }
-
-    /// `None`: an unconfirmed image does not verify, and the trailers say "revert".
-    fn attempt(&mut self) -> Result<Option<VerifiedImage>, Code> {
-        let mut tasks = [Task::default(); MAX_IMAGES];
+impl Engine<'_> {
+    /// The images, by number.
+    pub fn images(&self) -> core::ops::Range<usize> {
         // A constant for the compiler, where there is only one.
-        let count = if MAX_IMAGES == 1 { 1 } else { self.system.images.len() };
-        let tasks = tasks.get_mut(..count).unwrap_or_default();
-
-        self.resume(tasks)?;
-        self.examine(tasks)?;
-        self.check_dependencies(tasks)?;
-        self.install(tasks)?;
-        self.commit(tasks)?;
-        self.conclude(tasks)
+        0..if MAX_IMAGES == 1 { 1 } else { self.count }
     }
 
-    fn config(&self, index: usize) -> Result<Rules, Code> {
-        let slots = self.system.images.get(index);
-        slots.map(|slots| Rules::of(&slots.config)).ok_or(codes::UPDATE_LAYOUT)
-    }
-
-    fn geometry(&self, index: usize) -> Result<Geometry, Code> {
-        let known = self.geometries.get(index).copied().flatten();
-        known.ok_or(codes::UPDATE_LAYOUT)
-    }
-
-    pub fn limits(&self, index: usize) -> Result<Limits, Code> {
-        Ok(Limits { max_size: self.geometry(index)?.max_size, dialect: self.config(index)?.dialect })
-    }
-
-    /// The areas of one image.
-    pub fn pair(&mut self, index: usize) -> Result<Pair<'_>, Code> {
+    /// Turns to an image. The scratch area, of which there is one for all, stays. After a failure, so does the image that this
+    /// is about.
+    pub fn select(&mut self, index: usize) {
+        if !self.work.areas.are_well() {
+            return;
+        }
+        let Some(mut other) = self.parked.get_mut(index).and_then(Option::take) else { return };
+        let Work { areas: Areas { flash, layout, .. }, config, geometry, image, .. } = &mut self.work;
+        for (here, there) in flash.iter_mut().take(2).zip(&mut other.flash) {
+            swap(here, there);
+        }
+        swap(layout, &mut other.layout);
+        swap(config, &mut other.config);
+        swap(geometry, &mut other.geometry);
+        swap(&mut self.task, &mut other.task);
+        *image = index as u8;
+        if let Some(parked) = self.parked.get_mut(self.at) {
+            *parked = Some(other);
+        }
         self.at = index;
-        let geometry = self.geometry(index)?;
-        let System { images, scratch, content_keys, buffer, .. } = &mut *self.system;
-        let slots = images.get_mut(index).ok_or(codes::UPDATE_LAYOUT)?;
-        let scratch: Option<&mut dyn Flash> = match scratch {
-            Some(scratch) if slots.config.mode == Mode::SwapScratch => Some(&mut **scratch),
-            _ => None,
-        };
-        Ok(Pair {
-            primary: &mut *slots.primary,
-            secondary: &mut *slots.secondary,
-            scratch,
-            buffer,
-            keys: *content_keys,
-            geometry,
-            dialect: slots.config.dialect,
-            image: index as u8,
-        })
     }
 
-    fn next(&mut self, index: usize) -> Result<Next, Code> {
-        self.pair(index)?.next()
+    /// What is reported of the image.
+    pub fn report(&mut self) -> &mut ImageReport {
+        self.report.of_image(self.at)
+    }
+
+    /// `false`: an unconfirmed image does not verify, and the trailers say "revert".
+    fn attempt(&mut self) -> bool {
+        for index in self.images() {
+            self.select(index);
+            self.task = Task::default();
+            let mut least = None;
+            if self.work.config.require_counter {
+                match self.counters.get(self.work.image) {
+                    Ok(counter) => least = Some(counter),
+                    Err(error) => self.work.areas.fail(error.code()),
+                }
+            }
+            set_policy(&mut self.work.config.policy, least);
+        }
+        let finishing = self.resume();
+        self.examine(finishing);
+        self.check_dependencies();
+        self.install();
+        self.commit();
+        !self.work.areas.are_well() || self.conclude()
     }
 
     /// Makes the steps that are left of every swap in progress. The one whose plan is in the scratch area comes first: the
-    /// others use that area too.
-    fn resume(&mut self, tasks: &mut [Task]) -> Result<(), Code> {
-        for home in [Home::Scratch, Home::Primary] {
-            for (index, task) in tasks.iter_mut().enumerate() {
-                match self.next(index)? {
-                    Next::Resume(plan, found) if found == home && task.running.is_none() => {
-                        self.steps(index, &plan, found)?;
-                        task.running = Some(plan.kind);
-                        self.done(index, plan.kind, true);
-                    }
-                    _ => {}
+    /// others use that area too. Whether any of them installs something.
+    fn resume(&mut self) -> bool {
+        let mut finishing = false;
+        for home in ORDER {
+            for index in self.images() {
+                self.select(index);
+                if self.task.running.is_none()
+                    && let Next::Resume(found) = self.work.next()
+                    && (MAX_IMAGES == 1 || found == *home)
+                {
+                    self.work.steps(found);
+                    self.done(self.work.plan.kind, true);
+                    finishing |= self.work.plan.kind != Kind::Revert;
                 }
             }
         }
-        Ok(())
+        finishing
     }
 
-    /// Looks at every request: what may be installed, and what is refused.
-    fn examine(&mut self, tasks: &mut [Task]) -> Result<(), Code> {
-        // Images that were installed in one step are committed one after the other: as long as one is not, the others
-        // are not tests that failed.
-        let finishing = tasks.iter().any(|task| matches!(task.running, Some(Kind::Test | Kind::Permanent)));
-        for (index, task) in tasks.iter_mut().enumerate() {
-            if task.running.is_some() {
+    /// Looks at every request: what may be installed, and what is refused. Images that were installed in one step are
+    /// committed one after the other: as long as one is not (`finishing`), the others are not tests that failed.
+    fn examine(&mut self, finishing: bool) {
+        for index in self.images() {
+            self.select(index);
+            if self.task.running.is_some() {
                 continue;
             }
-            let Next::Start(kind) = self.next(index)? else { continue };
-            if kind == Kind::Revert && finishing {
+            let Next::Start(kind) = self.work.next() else { continue };
+            if MAX_IMAGES > 1 && kind == Kind::Revert && finishing {
                 continue;
             }
-            match self.candidate(index, kind) {
-                Ok(wanted) => task.wanted = Some(wanted),
-                Err(code) => self.refuse(index, kind, code, task)?,
+            match self.candidate(kind) {
+                Ok(()) => self.task.wanted = Some(kind),
+                Err(code) => self.refuse(kind, code),
             }
         }
-        Ok(())
     }
 
     /// The image in the secondary slot is not installed.
-    fn refuse(&mut self, index: usize, kind: Kind, code: Code, task: &mut Task) -> Result<(), Code> {
-        let pair = self.pair(index)?;
-        let mode = pair.mode();
+    fn refuse(&mut self, kind: Kind, code: Code) {
+        let mode = self.work.mode();
         // MCUboot begins to swap while the request still stands: what is bad then is half of a swap.
-        if mode == Mode::SwapScratch
-            && let Some(plan) = pair.begun_elsewhere()?
-        {
-            self.steps(index, &plan, Home::Primary)?;
-            task.running = Some(plan.kind);
-            self.done(index, plan.kind, true);
-            return Ok(());
+        if mode == Mode::SwapScratch && self.work.was_begun_elsewhere() {
+            self.work.steps(Area::Primary);
+            self.done(self.work.plan.kind, true);
+            return;
         }
-        let layout = pair.layout();
-        let requested = Trailer::read(pair.secondary, &layout)?.magic == Magic::Good;
-        // What is left of an update that is installed already, and was being erased.
-        let leftover = mode == Mode::OverwriteOnly && same_header(pair.primary, pair.secondary);
-        if requested {
-            task.refused = Some(kind);
+        if self.work.is_requested() {
+            self.task.refused = Some(kind);
         }
-        if let Some(report) = self.report.get_mut(index).filter(|_| !leftover) {
-            report.refused = Some(if kind == Kind::Revert { codes::UPDATE_NO_WAY_BACK } else { code });
+        // Not what is left of an update that is installed already, and was being erased.
+        if mode != Mode::OverwriteOnly || !self.same_header() {
+            let code = if kind == Kind::Revert { codes::UPDATE_NO_WAY_BACK } else { code };
+            self.report().refused = Some(code);
         }
-        Ok(())
     }
 
     /// Takes note of what was done.
-    fn done(&mut self, index: usize, kind: Kind, resumed: bool) {
-        if let Some(report) = self.report.get_mut(index) {
-            report.resumed |= resumed;
-            report.action = match kind {
-                Kind::Test => Action::Testing,
-                Kind::Permanent => Action::Installed,
-                Kind::Revert => Action::Reverted,
-            };
-            if kind == Kind::Revert {
-                report.reverted.get_or_insert(codes::UPDATE_NOT_CONFIRMED);
-            }
+    fn done(&mut self, kind: Kind, resumed: bool) {
+        self.task.running = Some(kind);
+        self.task.wanted = None;
+        if !self.work.areas.are_well() {
+            return;
+        }
+        let report = self.report();
+        report.resumed |= resumed;
+        report.action = match kind {
+            Kind::Test => Action::Testing,
+            Kind::Permanent => Action::Installed,
+            Kind::Revert => Action::Reverted,
+        };
+        if kind == Kind::Revert {
+            report.reverted.get_or_insert(codes::UPDATE_NOT_CONFIRMED);
         }
     }
 
     /// The image in the secondary slot, if it may be installed.
-    fn candidate(&mut self, index: usize, kind: Kind) -> Result<Wanted, Code> {
-        let update = self.verify(index, Some(kind))?;
-        let config = self.config(index)?;
-        let pair = self.pair(index)?;
-        let installed = parse_primary(&pair);
-        let older = installed.is_some_and(|installed| update.version < installed.version);
-        if config.prevent_downgrade && kind != Kind::Revert && older {
+    fn candidate(&mut self, kind: Kind) -> Result<(), Code> {
+        self.verify(Area::Secondary, kind)?;
+        let update = &mut self.task.update;
+        *update = self.found;
+        let installed = self.work.facts(Area::Primary, 0).unwrap_or_default();
+        if self.work.config.prevent_downgrade && kind != Kind::Revert && update.version < installed.version {
             return Err(codes::UPDATE_DOWNGRADE);
         }
-        // The old image has to be encrypted again when it leaves the primary slot.
-        let images = [Some(update), installed];
-        if swaps(pair.mode()) && !images.iter().flatten().all(|image| may_be_saved(&pair, image.sealed)) {
+        // The old image has to be encrypted again when it leaves the primary slot, and the trailer has room for keys of one
+        // length.
+        let room = match self.work.layout().keys() {
+            SavedKeys::Sealed(room) => room,
+            _ => 0,
+        };
+        let fits = |len| len == 0 || len == room;
+        if self.work.swaps() && !(fits(update.sealed_len) && fits(installed.sealed_len)) {
             return Err(codes::UPDATE_KEY_UNAVAILABLE);
         }
-        let size = update.size.max(installed.map_or(0, |installed| installed.size));
-        Ok(Wanted { kind, size, version: update.version })
+        self.task.size = update.size.max(installed.size);
+        Ok(())
     }
 
     /// Verifies the image in the primary slot, where it is always plain; or the one in the secondary slot where it lies for
     /// this kind of swap, decrypting it on the way.
-    fn verify(&mut self, index: usize, secondary: Option<Kind>) -> Result<Facts, Code> {
-        let policy = self.policy(index)?;
-        let config = self.config(index)?;
-        let limits = self.limits(index)?;
-        let offset = match secondary {
-            Some(kind) => self.pair(index)?.secondary_offset(kind),
-            None => 0,
-        };
-        let Self { system, judge, .. } = self;
-        let content_keys = system.content_keys;
-        let slots = system.images.get(index).ok_or(codes::UPDATE_LAYOUT)?;
-        let (flash, keys): (&dyn Flash, _) = match secondary {
-            Some(_) => (&*slots.secondary, Some(content_keys)),
-            None => (&*slots.primary, None),
-        };
-        let question = Question { limits, header_size: config.header_size, policy: &policy, keys };
-        judge.judge(&View::new(flash, offset), &question)
-    }
-
-    fn policy(&self, index: usize) -> Result<Policy, Code> {
-        let slots = self.system.images.get(index).ok_or(codes::UPDATE_LAYOUT)?;
-        let least = if slots.config.require_counter {
-            Some(self.system.counters.get(index as u8).map_err(|error| error.code())?)
-        } else {
-            None
-        };
-        Ok(policy_of(&slots.config, least))
+    fn verify(&mut self, area: Area, kind: Kind) -> Result<(), Code> {
+        let Self { work, judge, found, .. } = self;
+        let offset = if area == Area::Secondary { work.secondary_offset(kind) } else { 0 };
+        let mut cipher = None;
+        // What does not even parse is refused below, with its code.
+        if super::ENCRYPTS
+            && area == Area::Secondary
+            && work.config.policy.encrypted
+            && let Some(image) = work.facts(area, offset)
+        {
+            work.open_update(offset, &image)?;
+            cipher = work.ciphers.last().and_then(Option::as_ref);
+        }
+        let (limits, header_size) = (work.limits(), work.config.header_size);
+        let question = Question { limits, header_size, policy: &work.config.policy };
+        let view = work.areas.view(area, offset);
+        match cipher {
+            Some(cipher) => judge.judge(&Decrypted { view, cipher, keys: work.keys }, &question, found),
+            None => judge.judge(&view, &question, found),
+        }
     }
 
     /// Installs what is wanted; reverts first, so that a cut leaves no group of which one half is reverted and the other
     /// half new.
-    fn install(&mut self, tasks: &mut [Task]) -> Result<(), Code> {
-        for reverts in [true, false] {
-            for (index, task) in tasks.iter_mut().enumerate() {
-                let Some(wanted) = task.wanted else { continue };
-                if (wanted.kind == Kind::Revert) == reverts {
-                    self.begin(index, &wanted)?;
-                    task.running = Some(wanted.kind);
-                    task.wanted = None;
-                    let kind = match self.config(index)?.mode {
-                        Mode::OverwriteOnly => Kind::Permanent,
-                        _ => wanted.kind,
-                    };
-                    self.done(index, kind, false);
+    fn install(&mut self) {
+        for home in ORDER {
+            for index in self.images() {
+                self.select(index);
+                let Some(kind) = self.task.wanted else { continue };
+                if MAX_IMAGES == 1 || (kind == Kind::Revert) == (*home == Area::Scratch) {
+                    self.begin(kind);
+                    self.done(kind, false);
                 }
             }
         }
-        Ok(())
     }
 
     /// Begins an update and makes all its steps.
-    fn begin(&mut self, index: usize, wanted: &Wanted) -> Result<(), Code> {
-        let pair = self.pair(index)?;
-        if !swaps(pair.mode()) {
-            return if is_installed(&pair) && self.verify(index, None).is_ok() {
-                Ok(())
-            } else {
-                self.overwrite(index, wanted.kind)
-            };
+    fn begin(&mut self, kind: Kind) {
+        if self.work.swaps() {
+            self.work.make_plan(kind, self.task.size);
+            let home = self.work.set_up();
+            self.work.steps(home);
+            return;
         }
-        let mut pair = self.pair(index)?;
-        let plan = pair.plan(wanted.kind, wanted.size)?;
-        let home = set_up(&mut pair, &plan)?;
-        self.steps(index, &plan, home)
+        let update = self.task.update;
+        let is_installed =
+            self.same_header() && self.verify(Area::Primary, kind).is_ok() && self.found.hash == update.hash;
+        if !is_installed {
+            self.overwrite(kind, &update);
+        }
     }
 
-    /// Makes every step that is left of a swap.
-    fn steps(&mut self, index: usize, plan: &Plan, home: Home) -> Result<(), Code> {
-        let mut pair = self.pair(index)?;
-        steps(&mut pair, plan, home)
-    }
-
-    /// Copies the image of the secondary slot over the primary.
-    fn overwrite(&mut self, index: usize, kind: Kind) -> Result<(), Code> {
-        let limits = self.limits(index)?;
-        let mut pair = self.pair(index)?;
-        let offset = pair.secondary_offset(kind);
-        let view = View::new(pair.secondary, offset);
-        let view: &dyn ReadAt = &view;
-        let image = Image::parse(view, limits).map_err(|error| error.code())?;
-        let cipher = if cfg!(feature = "encryption") && image.encryption().is_some() {
-            let key = ironroot_image::open_key(&image, view, pair.keys).map_err(|error| error.code())?;
-            Some(Cipher { keys: pair.keys, key, payload: image.payload() })
-        } else {
-            None
-        };
-        let recode = cipher.as_ref().map(|cipher| (cipher, 0));
-        super::overwrite::install(&mut pair, offset, image.size(), recode)
+    /// Copies the image of the secondary slot, as it was verified, over the primary. From the end to the start: as long as
+    /// it is not complete, there is no image in the primary slot.
+    fn overwrite(&mut self, kind: Kind, image: &Facts) {
+        let from = self.work.secondary_offset(kind);
+        let size = image.size;
+        if super::ENCRYPTS
+            && let Err(code) = self.work.open_update(from, image)
+        {
+            return self.work.areas.fail(code);
+        }
+        self.work.areas.clear_trailer(Area::Primary);
+        self.work.areas.erase(Area::Primary, 0, size);
+        let mut end = size;
+        while end != 0 {
+            let start = if end > HEAD { end.saturating_sub(PART).max(HEAD) / HEAD * HEAD } else { 0 };
+            self.work.copy(&Copy {
+                from: (Area::Secondary, from.wrapping_add(start)),
+                to: (Area::Primary, start),
+                len: end.wrapping_sub(start),
+                recode: Some((Which::New, start)),
+            });
+            end = start;
+        }
     }
 
     /// Completes every swap whose steps are done. Only now, when all of them are: a test that is committed alone would be
     /// reverted at the next boot while the rest of its group is installed.
-    fn commit(&mut self, tasks: &[Task]) -> Result<(), Code> {
-        for (index, task) in tasks.iter().enumerate() {
-            if let (Some(kind), true) = (task.running, swaps(self.config(index)?.mode)) {
-                self.pair(index)?.finish(kind)?;
+    fn commit(&mut self) {
+        for index in self.images() {
+            self.select(index);
+            if let (Some(kind), true) = (self.task.running, self.work.swaps()) {
+                self.work.finish(kind);
             }
         }
-        Ok(())
     }
 
     /// Verifies every primary slot; then, and not before, takes back what was refused and raises the counters.
-    fn conclude(&mut self, tasks: &[Task]) -> Result<Option<VerifiedImage>, Code> {
+    fn conclude(&mut self) -> bool {
         // Image 0 last: the proof that is kept is its.
-        for index in (0..tasks.len()).rev() {
-            let facts = match self.verify(index, None) {
-                Ok(facts) => facts,
-                Err(code) => match self.recover(index, code)? {
-                    Some(facts) => facts,
-                    None => return Ok(None),
-                },
-            };
-            if let (Some(report), Some(verified)) = (self.report.get_mut(index), self.verified.get_mut(index))
-            {
-                report.version = facts.version;
-                *verified = Some(facts);
-            }
-        }
-        let proof = self.judge.take();
-        for (index, task) in tasks.iter().enumerate() {
-            let mut pair = self.pair(index)?;
-            if let Some(kind) = task.refused {
-                pair.clear_secondary(kind)?;
-            }
-            if pair.mode() == Mode::OverwriteOnly && task.running.is_some() {
-                // The counter first: while the secondary slot is erased, the request may still stand.
-                self.settle(index)?;
-                self.pair(index)?.clear_secondary(Kind::Permanent)?;
-            } else {
-                self.settle(index)?;
-            }
-        }
-        proof.map(Some).ok_or(codes::SELF_CHECK_FAILED)
-    }
-
-    /// The image in the primary slot does not verify. A test is reverted (`None`); else the secondary slot may have an
-    /// image that is good.
-    fn recover(&mut self, index: usize, code: Code) -> Result<Option<Facts>, Code> {
-        let config = self.config(index)?;
-        let pair = self.pair(index)?;
-        let trailer = Trailer::read(pair.primary, &pair.layout()).map_err(|error| error.code())?;
-        let report = self.report.get_mut(index);
-        if let Some(report) = report
-            && swaps(config.mode)
-            && trailer.is_unconfirmed()
-            && report.reverted.is_none()
-            && report.refused != Some(codes::UPDATE_NO_WAY_BACK)
-        {
-            report.reverted = Some(code);
-            return Ok(None);
-        }
-        if config.bootstrap {
-            // swap-offset has two places for an image: that of an update, and that of an old image.
-            let places = if config.mode == Mode::SwapOffset { 2 } else { 1 };
-            for kind in [Kind::Test, Kind::Revert].into_iter().take(places) {
-                if self.verify(index, Some(kind)).is_ok() {
-                    self.overwrite(index, kind)?;
-                    let facts = self.verify(index, None)?;
-                    self.pair(index)?.clear_request()?;
-                    if let Some(report) = self.report.get_mut(index) {
-                        report.action = Action::Bootstrapped;
-                        report.refused = None;
-                    }
-                    return Ok(Some(facts));
+        for index in self.images().rev() {
+            self.select(index);
+            if let Err(code) = self.verify(Area::Primary, Kind::Test) {
+                if self.reverts(code) {
+                    return false;
+                }
+                if !self.bootstrap() {
+                    self.work.areas.fail(code);
+                    return true;
                 }
             }
+            self.report().version = self.found.version;
+            self.task.counter = self.found.counter;
         }
-        Err(code)
+        for index in self.images() {
+            self.select(index);
+            if let Some(kind) = self.task.refused {
+                self.work.clear_secondary(kind);
+            }
+            // The counter first: while the secondary slot is erased, the request may still stand.
+            self.settle();
+            if self.work.mode() == Mode::OverwriteOnly && self.task.running.is_some() {
+                self.work.clear_secondary(Kind::Permanent);
+            }
+        }
+        true
+    }
+
+    /// The image in the primary slot does not verify. Whether it is a test that can be reverted.
+    fn reverts(&mut self, code: Code) -> bool {
+        let unconfirmed = self.work.swaps() && self.work.is_unconfirmed();
+        let report = self.report();
+        let reverts =
+            unconfirmed && report.reverted.is_none() && report.refused != Some(codes::UPDATE_NO_WAY_BACK);
+        if reverts {
+            report.reverted = Some(code);
+        }
+        reverts
+    }
+
+    /// The image in the primary slot does not verify, but the secondary slot may have an image that is good.
+    fn bootstrap(&mut self) -> bool {
+        // swap-offset has two places for an image: that of an update, and that of an old image.
+        let places = match self.work.mode() {
+            _ if !self.work.config.bootstrap => 0,
+            Mode::SwapOffset => 2,
+            _ => 1,
+        };
+        for kind in [Kind::Test, Kind::Revert].into_iter().take(places) {
+            if self.verify(Area::Secondary, kind).is_ok() {
+                let image = self.found;
+                self.overwrite(kind, &image);
+                if let Err(code) = self.verify(Area::Primary, kind) {
+                    self.work.areas.fail(code);
+                    return false;
+                }
+                self.work.clear_request();
+                let report = self.report();
+                report.action = Action::Bootstrapped;
+                report.refused = None;
+                return true;
+            }
+        }
+        false
     }
 
     /// Raises the counter to that of the image in the primary slot, if the image is there to stay: from then on nothing
     /// can ask for an older one.
-    fn settle(&mut self, index: usize) -> Result<(), Code> {
-        let config = self.config(index)?;
-        let pair = self.pair(index)?;
-        let trailer = Trailer::read(pair.primary, &pair.layout()).map_err(|error| error.code())?;
-        let confirmed = !swaps(config.mode) || !trailer.is_unconfirmed();
-        // As it was verified: read again, it could be anything.
-        let counter = self.verified.get(index).copied().flatten().and_then(|image| image.counter);
+    fn settle(&mut self) {
+        let confirmed = !self.work.swaps() || !self.work.is_unconfirmed();
         let mut refused = None;
-        if let (true, true, Some(counter)) = (confirmed, config.require_counter, counter) {
-            let counters = &mut *self.system.counters;
-            let raised = match counters.get(index as u8) {
-                Ok(least) if least >= counter => Ok(()),
-                Ok(_) => counters.raise(index as u8, counter),
-                Err(error) => Err(error),
-            };
+        if let (true, Some(least), Some(counter)) = (
+            confirmed && self.work.areas.are_well(),
+            self.work.config.policy.min_security_counter,
+            self.task.counter,
+        ) && counter > least
+        {
             // The image is good, and refusing it would lock out a device whose store is full.
-            refused = raised.err().map(super::CounterError::code);
+            refused = self.counters.raise(self.work.image, counter).err().map(super::CounterError::code);
         }
-        if let Some(report) = self.report.get_mut(index) {
-            report.confirmed = confirmed;
-            report.counter = refused;
-        }
-        Ok(())
+        let report = self.report();
+        report.confirmed = confirmed;
+        report.counter = refused;
+    }
+
+    /// Whether both slots begin with the same header.
+    fn same_header(&mut self) -> bool {
+        let (mut first, mut second) = ([0; HEADER_LEN], [0; HEADER_LEN]);
+        let areas = &mut self.work.areas;
+        areas.read(Area::Primary, 0, &mut first)
+            && areas.read(Area::Secondary, 0, &mut second)
+            && first == second
     }
 }
 
-/// Writes the plan. Where it is decides what is done next.
-fn set_up(pair: &mut Pair<'_>, plan: &Plan) -> Result<Home, Code> {
-    #[cfg(feature = "swap-scratch")]
-    if pair.mode() == Mode::SwapScratch && pair.swap_end(plan.size)?.1 {
-        super::swap_scratch::set_up_shared(pair, plan)?;
-        return Ok(Home::Scratch);
-    }
-    pair.set_up(plan)?;
-    Ok(Home::Primary)
-}
+/// The passes over the images: first those that use the scratch area, and reverts.
+const ORDER: &[Area] = if MAX_IMAGES == 1 { &[Area::Primary] } else { &[Area::Scratch, Area::Primary] };
 
-/// Makes the steps that are left. Where the request has sectors of its own it is erased first: the plan is complete.
-fn steps(pair: &mut Pair<'_>, plan: &Plan, home: Home) -> Result<(), Code> {
-    match pair.mode() {
-        #[cfg(feature = "swap-scratch")]
-        Mode::SwapScratch => {
-            if home == Home::Primary && !pair.swap_end(plan.size)?.1 {
-                pair.clear_request()?;
-            }
-            super::swap_scratch::run(pair, plan, home)
-        }
-        #[cfg(feature = "swap-move")]
-        Mode::SwapMove => {
-            pair.clear_request()?;
-            super::swap_move::run(pair, plan)
-        }
-        #[cfg(feature = "swap-offset")]
-        Mode::SwapOffset => {
-            pair.clear_request()?;
-            super::swap_offset::run(pair, plan)
-        }
-        _ => Err(codes::UPDATE_LAYOUT),
-    }
-}
+/// Bytes that are written last: the header without its padding.
+const HEAD: u32 = HEADER_LEN as u32;
 
-/// Whether this build can update that way.
-const fn is_built_in(mode: Mode) -> bool {
-    match mode {
-        Mode::OverwriteOnly => cfg!(feature = "overwrite"),
-        Mode::SwapScratch => cfg!(feature = "swap-scratch"),
-        Mode::SwapMove => cfg!(feature = "swap-move"),
-        Mode::SwapOffset => cfg!(feature = "swap-offset"),
-        Mode::RamLoad => false,
-    }
-}
-
-/// The image in the primary slot, if there is one of this product. Not verified.
-pub(super) fn parse_primary(pair: &Pair<'_>) -> Option<Facts> {
-    let view: &dyn ReadAt = &View::new(pair.primary, 0);
-    Image::parse(view, pair.limits()).ok().as_ref().map(Facts::of)
-}
-
-/// Whether an image with a sealed key of this length can be swapped: the trailer has room for exactly one length.
-fn may_be_saved(pair: &Pair<'_>, sealed: Option<u16>) -> bool {
-    match (sealed, pair.layout().keys()) {
-        (None, _) => true,
-        (Some(len), super::SavedKeys::Sealed(room)) => len == room,
-        (Some(_), _) => false,
-    }
-}
-
-/// Whether both slots begin with the same header.
-fn same_header(primary: &dyn Flash, secondary: &dyn Flash) -> bool {
-    let (mut first, mut second) = ([0; 32], [0; 32]);
-    primary.read(0, &mut first).is_ok() && secondary.read(0, &mut second).is_ok() && first == second
-}
-
-/// Whether the image in the primary slot looks like the one in the secondary: the same header and hash.
-fn is_installed(pair: &Pair<'_>) -> bool {
-    super::pair::identity(pair.primary, 0, pair.dialect)
-        == super::pair::identity(pair.secondary, 0, pair.dialect)
-}
+/// What is copied forward at a time; the parts are copied backward.
+const PART: u32 = 4096;

@@ -87,7 +87,8 @@ impl From<FlashError> for Code {
 /// A part of an area as the image parser reads it.
 #[derive(Clone, Copy)]
 pub struct View<'f> {
-    flash: &'f dyn Flash,
+    /// `None`: there is no such area, and nothing can be read.
+    flash: Option<&'f dyn Flash>,
     offset: u32,
     len: u32,
 }
@@ -95,8 +96,11 @@ pub struct View<'f> {
 impl<'f> View<'f> {
     /// The bytes of `flash` from `offset` on, as an image that starts there.
     pub fn new(flash: &'f dyn Flash, offset: u32) -> Self {
-        Self { flash, offset, len: flash.size().saturating_sub(offset) }
+        Self { flash: Some(flash), offset, len: flash.size().saturating_sub(offset) }
     }
+
+    /// Of an area that is not there.
+    pub(crate) const NONE: Self = Self { flash: None, offset: 0, len: 0 };
 }
 
 impl ReadAt for View<'_> {
@@ -105,55 +109,52 @@ impl ReadAt for View<'_> {
     }
 
     fn read_at(&self, offset: u32, buffer: &mut [u8]) -> Result<(), ReadError> {
-        let len = u32::try_from(buffer.len()).map_err(|_| ReadError::OutOfBounds)?;
-        let end = offset.checked_add(len).ok_or(ReadError::OutOfBounds)?;
-        let start = self.offset.checked_add(offset).ok_or(ReadError::OutOfBounds)?;
-        if end > self.len {
-            return Err(ReadError::OutOfBounds);
+        let end = u64::from(offset).saturating_add(buffer.len() as u64);
+        match self.flash {
+            Some(flash) if end <= u64::from(self.len) => {
+                flash.read(self.offset.wrapping_add(offset), buffer).map_err(|error| match error {
+                    FlashError::OutOfBounds => ReadError::OutOfBounds,
+                    FlashError::Unreadable | FlashError::Failed => ReadError::Unreadable,
+                })
+            }
+            _ => Err(ReadError::OutOfBounds),
         }
-        self.flash.read(start, buffer).map_err(|error| match error {
-            FlashError::OutOfBounds => ReadError::OutOfBounds,
-            FlashError::Unreadable | FlashError::Failed => ReadError::Unreadable,
-        })
     }
 }
 
-/// The sector that begins at `offset`.
-pub(crate) fn sector_at(flash: &dyn Flash, offset: u32) -> Option<u32> {
-    sector_of(flash, offset)
-        .filter(|index| flash.sector(*index).is_some_and(|sector| sector.offset == offset))
-}
+/// Flash that is only looked at.
+pub(crate) struct ReadOnly<'f>(pub &'f dyn Flash);
 
-/// The index of the sector that `offset` lies in.
-pub(crate) fn sector_of(flash: &dyn Flash, offset: u32) -> Option<u32> {
-    let (mut low, mut high) = (0, flash.sector_count());
-    while low < high {
-        let middle = low.saturating_add(high.saturating_sub(low) / 2);
-        let sector = flash.sector(middle)?;
-        if offset < sector.offset {
-            high = middle;
-        } else if offset >= sector.end() {
-            low = middle.saturating_add(1);
-        } else {
-            return Some(middle);
-        }
+impl Flash for ReadOnly<'_> {
+    fn size(&self) -> u32 {
+        self.0.size()
     }
-    None
-}
 
-/// Whether every byte of a range is readable and erased.
-pub(crate) fn is_blank(flash: &dyn Flash, start: u32, end: u32) -> Result<bool, FlashError> {
-    let mut buffer = [0; 64];
-    let mut position = start;
-    while position < end {
-        let wanted = end.saturating_sub(position).min(64);
-        let piece = buffer.get_mut(..wanted as usize).unwrap_or_default();
-        match flash.read(position, piece) {
-            Ok(()) if piece.iter().all(|byte| *byte == flash.erased_value()) => {}
-            Ok(()) | Err(FlashError::Unreadable) => return Ok(false),
-            Err(error) => return Err(error),
-        }
-        position = position.saturating_add(wanted);
+    fn write_size(&self) -> u32 {
+        self.0.write_size()
     }
-    Ok(true)
+
+    fn erased_value(&self) -> u8 {
+        self.0.erased_value()
+    }
+
+    fn sector_count(&self) -> u32 {
+        self.0.sector_count()
+    }
+
+    fn sector(&self, index: u32) -> Option<Sector> {
+        self.0.sector(index)
+    }
+
+    fn read(&self, offset: u32, buffer: &mut [u8]) -> Result<(), FlashError> {
+        self.0.read(offset, buffer)
+    }
+
+    fn write(&mut self, _: u32, _: &[u8]) -> Result<(), FlashError> {
+        Err(FlashError::Failed)
+    }
+
+    fn erase(&mut self, _: u32) -> Result<(), FlashError> {
+        Err(FlashError::Failed)
+    }
 }

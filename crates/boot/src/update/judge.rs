@@ -1,27 +1,47 @@
 //! Verification, as the engine asks for it.
 
 use ironroot_codes::{Code, image as image_codes};
-use ironroot_crypto::{ContentKeys, Crypto};
-use ironroot_image::{Image, Limits, Plain, Policy, PublicKey, ReadAt, VerifiedImage, Version, verify};
+use ironroot_crypto::Crypto;
+use ironroot_image::{Image, Limits, Policy, PublicKey, ReadAt, VerifiedImage, Version, verify};
 
 /// What the engine needs to know of an image. Small: an [`Image`] is a few hundred bytes, and is not passed around.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Facts {
     pub version: Version,
     pub size: u32,
     pub counter: Option<u32>,
-    /// Length of the encryption TLV.
-    pub sealed: Option<u16>,
+    pub header_size: u16,
+    pub payload_size: u32,
+    /// Size of the unprotected TLV area.
+    pub tlv_size: u16,
+    /// Length of the encryption TLV; 0 without one.
+    pub sealed_len: u16,
+    /// Where it is.
+    pub sealed_at: u32,
+    /// The start of the hash; 0 if the image was not verified.
+    pub hash: u32,
 }
 
 impl Facts {
-    pub fn of(image: &Image) -> Self {
-        Self {
-            version: image.header().version,
+    pub fn of(image: &Image, hash: u32) -> Self {
+        let header = image.header();
+        let mut facts = Self {
+            version: header.version,
             size: image.size(),
             counter: image.security_counter(),
-            sealed: image.encryption().map(|encryption| encryption.tlv.len),
+            header_size: header.header_size,
+            payload_size: header.payload_size,
+            hash,
+            ..Self::default()
+        };
+        if cfg!(feature = "swap-offset") {
+            facts.tlv_size = image.size().saturating_sub(image.protected().end) as u16;
         }
+        if let Some(encryption) = image.encryption() {
+            facts.sealed_len = encryption.tlv.len;
+            facts.sealed_at = encryption.tlv.offset;
+        }
+        facts
     }
 }
 
@@ -30,16 +50,15 @@ pub(super) struct Question<'q> {
     pub limits: Limits,
     pub header_size: Option<u16>,
     pub policy: &'q Policy,
-    /// Where the payload is encrypted: what opens it. `None` where it is plain.
-    pub keys: Option<&'q dyn ContentKeys>,
 }
 
 /// Verification behind a trait object, so that the engine exists once however many backends a program has.
 pub(super) trait Judge {
-    /// Parses and verifies the image in `source`, and keeps the proof.
-    fn judge(&mut self, source: &dyn ReadAt, question: &Question<'_>) -> Result<Facts, Code>;
+    /// Parses and verifies the image in `source`, which shows it in plain, and keeps the proof. `facts` are those
+    /// of an image that is accepted.
+    fn judge(&mut self, source: &dyn ReadAt, question: &Question<'_>, facts: &mut Facts) -> Result<(), Code>;
 
-    /// The proof of the last image that was accepted.
+    /// The proof of the last image, if it was accepted.
     fn take(&mut self) -> Option<VerifiedImage>;
 }
 
@@ -55,25 +74,34 @@ impl<'c, C> WithCrypto<'c, C> {
     }
 }
 
+impl<C: Crypto> WithCrypto<'_, C> {
+    /// The verification itself, and the proof. The start of the hash.
+    #[inline(never)]
+    fn verify(&mut self, image: &Image, source: &dyn ReadAt, policy: &Policy) -> Result<u32, Code> {
+        self.proof = match verify(image, source, self.keys, policy, self.crypto) {
+            Ok(verified) => Some(verified),
+            Err(error) => return Err(error.code()),
+        };
+        let hash = self.proof.as_ref().and_then(|proof| proof.hash().as_bytes().first_chunk());
+        Ok(hash.map_or(0, |hash| u32::from_le_bytes(*hash)))
+    }
+}
+
 impl<C: Crypto> Judge for WithCrypto<'_, C> {
-    fn judge(&mut self, source: &dyn ReadAt, question: &Question<'_>) -> Result<Facts, Code> {
-        let Question { limits, header_size, policy, keys } = *question;
-        let image = Image::parse(source, limits).map_err(|error| error.code())?;
+    fn judge(&mut self, source: &dyn ReadAt, question: &Question<'_>, facts: &mut Facts) -> Result<(), Code> {
+        // Whatever was accepted before is no proof of what is asked now.
+        self.proof = None;
+        let Question { limits, header_size, policy } = *question;
+        let parsed = Image::parse(source, limits);
+        let image = match &parsed {
+            Ok(image) => image,
+            Err(error) => return Err(error.code()),
+        };
         if header_size.is_some_and(|size| size != image.header().header_size) {
             return Err(image_codes::HEADER_SIZE);
         }
-        let mut key = None;
-        if let (true, Some(keys), true) = (cfg!(feature = "encryption"), keys, policy.encrypted)
-            && image.encryption().is_some()
-        {
-            let opened = ironroot_image::open_key(&image, source, keys).map_err(|error| error.code())?;
-            key = Some((opened, keys));
-        }
-        let plain = key.as_ref().map(|(key, keys)| Plain::new(source, &image, key, *keys));
-        let source = plain.as_ref().map_or(source, |plain| plain as &dyn ReadAt);
-        let verified = verify(&image, source, self.keys, policy, self.crypto);
-        self.proof = Some(verified.map_err(|error| error.code())?);
-        Ok(Facts::of(&image))
+        *facts = Facts::of(image, self.verify(image, source, policy)?);
+        Ok(())
     }
 
     fn take(&mut self) -> Option<VerifiedImage> {

@@ -19,35 +19,36 @@
         feature = "swap-move",
         feature = "swap-offset"
     )),
-    allow(dead_code, unused_variables)
+    allow(dead_code)
 )]
 
 pub mod app;
+mod areas;
+mod cipher;
 mod copy;
 mod counters;
-mod decision;
 mod dependencies;
 mod engine;
 mod flash;
 mod judge;
 mod layout;
-mod overwrite;
-mod pair;
+mod plan;
 #[cfg(feature = "ram-load")]
 mod ram_load;
 mod report;
-mod status;
-#[cfg(feature = "swap-move")]
+mod swap;
 mod swap_move;
-#[cfg(feature = "swap-offset")]
 mod swap_offset;
-#[cfg(feature = "swap-scratch")]
 mod swap_scratch;
 mod trailer;
+mod work;
 
 use ironroot_codes::{Code, boot as codes};
 use ironroot_crypto::{ContentKeys, Crypto, NoContentKeys};
 use ironroot_image::{Dependencies, Dialect, Limits, Policy, PublicKey};
+
+use areas::Areas;
+use flash::ReadOnly;
 
 pub use counters::{CounterError, Counters, NoCounters};
 pub use flash::{Flash, FlashError, MAX_WRITE_SIZE, Sector, View};
@@ -60,10 +61,39 @@ pub use trailer::{Flag, Info, Kind, Magic, Trailer};
 /// The most images of a system.
 pub const MAX_IMAGES: usize = if cfg!(feature = "multi-image") { 4 } else { 1 };
 
-/// Whether this build has a mode that swaps, and this is one.
-const fn swaps(mode: Mode) -> bool {
-    cfg!(any(feature = "swap-scratch", feature = "swap-move", feature = "swap-offset")) && mode.swaps()
+/// Whether this build can handle encrypted images.
+const ENCRYPTS: bool = cfg!(feature = "encryption");
+
+/// The mode, if this build has it.
+const fn built_in(mode: Mode) -> Option<Mode> {
+    let is = match mode {
+        Mode::OverwriteOnly => cfg!(feature = "overwrite"),
+        Mode::SwapScratch => cfg!(feature = "swap-scratch"),
+        Mode::SwapMove => cfg!(feature = "swap-move"),
+        Mode::SwapOffset => cfg!(feature = "swap-offset"),
+        Mode::RamLoad => cfg!(feature = "ram-load"),
+    };
+    if is { Some(mode) } else { None }
 }
+
+/// The only mode of this build: what asks for the mode is then decided by the compiler.
+const ONLY: Option<Mode> = {
+    let all = [
+        built_in(Mode::OverwriteOnly),
+        built_in(Mode::SwapScratch),
+        built_in(Mode::SwapMove),
+        built_in(Mode::SwapOffset),
+        built_in(Mode::RamLoad),
+    ];
+    match all {
+        [only @ Some(_), None, None, None, None]
+        | [None, only @ Some(_), None, None, None]
+        | [None, None, only @ Some(_), None, None]
+        | [None, None, None, only @ Some(_), None]
+        | [None, None, None, None, only @ Some(_)] => only,
+        _ => None,
+    }
+};
 
 /// How one image is updated. Configuration of the product: the same at every boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +106,7 @@ pub struct ImageConfig {
     pub max_sectors: u32,
     /// `Sealed` with the length of the encryption TLV if images are encrypted, else `None`.
     pub saved_keys: SavedKeys,
-    /// What an image must be besides authentic. The least counter is filled in, dependencies are the engine's.
+    /// What an image must be besides authentic. The engine fills in the least counter and what is done about dependencies.
     pub policy: Policy,
     /// Whose format.
     pub dialect: Dialect,
@@ -130,9 +160,12 @@ impl ImageSlots<'_> {
     ///
     /// Refused if the sector maps do not suit the mode ([`codes::UPDATE_LAYOUT`]).
     pub fn check(&self, scratch: Option<&dyn Flash>) -> Result<(TrailerLayout, Limits), Code> {
-        let geometry = layout::geometry(self.primary, self.secondary, scratch, &self.config);
-        let geometry = geometry.ok_or(codes::UPDATE_LAYOUT)?;
-        Ok((geometry.layout, Limits { max_size: geometry.max_size, dialect: self.config.dialect }))
+        let (mut primary, mut secondary) = (ReadOnly(self.primary), ReadOnly(self.secondary));
+        let mut scratch = scratch.map(ReadOnly);
+        let scratch = scratch.as_mut().map(|scratch| scratch as &mut dyn Flash);
+        let areas = Areas::new([Some(&mut primary), Some(&mut secondary), scratch], &self.config);
+        let (areas, geometry) = areas.ok_or(codes::UPDATE_LAYOUT)?;
+        Ok((areas.layout, Limits { max_size: geometry.max_size, dialect: self.config.dialect }))
     }
 }
 
@@ -201,12 +234,12 @@ pub(crate) fn with_keys(
     engine::run(system, &mut judge::WithCrypto::new(keys, crypto))
 }
 
-/// The policy under which the engine verifies: with the counter, and with dependencies left to it where there are images
-/// to depend on.
-fn policy_of(config: &ImageConfig, least: Option<u32>) -> Policy {
-    let dependencies = match cfg!(feature = "multi-image") {
+/// Makes a policy the one under which the engine verifies: with the counter, and with dependencies left to it where there
+/// are images to depend on.
+fn set_policy(policy: &mut Policy, least: Option<u32>) {
+    policy.min_security_counter = least;
+    policy.dependencies = match cfg!(feature = "multi-image") {
         true => Dependencies::LeaveToDevice,
         false => Dependencies::Refuse,
     };
-    Policy { min_security_counter: least, dependencies, ..config.policy }
 }

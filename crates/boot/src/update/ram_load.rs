@@ -17,13 +17,13 @@ use ironroot_codes::{Code, boot as codes, image as image_codes};
 use ironroot_image::trailer::Mode;
 use ironroot_image::{Header, Image, Limits, Policy, ReadAt, VerifiedImage};
 
-use super::copy::Cipher;
+use super::areas::{Area, Areas};
+use super::cipher::Cipher;
 use super::flash::{Flash, View};
-use super::judge::{Judge, Question};
-use super::layout::geometry;
+use super::judge::{Facts, Judge, Question};
 use super::report::{Action, ImageReport, Report, UpdateError};
-use super::trailer::{Magic, Trailer, write_flag};
-use super::{MAX_IMAGES, System, TrailerLayout, policy_of};
+use super::trailer::{Magic, Trailer};
+use super::{MAX_IMAGES, System, TrailerLayout, set_policy};
 
 /// The memory that images are loaded to.
 pub struct LoadMemory<'r> {
@@ -90,7 +90,7 @@ fn load(
     let System { images, counters, content_keys, .. } = system;
     let slots = images.first_mut().ok_or(codes::UPDATE_LAYOUT)?;
     let config = slots.config;
-    let geometry = geometry(slots.primary, slots.secondary, None, &config).ok_or(codes::UPDATE_LAYOUT)?;
+    let (layout, limits) = slots.check(None)?;
     if config.mode != Mode::RamLoad {
         return Err(codes::UPDATE_LAYOUT);
     }
@@ -98,9 +98,8 @@ fn load(
         true => Some(counters.get(0).map_err(|error| error.code())?),
         false => None,
     };
-    let policy = policy_of(&config, least);
-    let limits = Limits { max_size: geometry.max_size, dialect: config.dialect };
-    let layout = geometry.layout;
+    let mut policy = config.policy;
+    set_policy(&mut policy, least);
 
     let mut choices = [None; 2];
     for (slot, choice) in [&*slots.primary, &*slots.secondary].into_iter().zip(&mut choices) {
@@ -131,7 +130,9 @@ fn load(
         report.confirmed = standing == Standing::Confirmed;
         if standing == Standing::Requested {
             // Before it runs: whatever it does, it is loaded again only if it confirms itself.
-            write_flag(flash, layout.copy_done()).map_err(super::FlashError::code)?;
+            let mut slot = Areas::only(flash, &layout);
+            slot.set_flag(Area::Primary, layout.copy_done());
+            slot.result()?;
             report.action = Action::Testing;
         }
         if let (true, Some(least), Some(counter)) = (report.confirmed, least, verified.security_counter())
@@ -155,7 +156,7 @@ fn examine(
     trial: bool,
     report: &mut ImageReport,
 ) -> Result<Option<Choice>, Code> {
-    let trailer = Trailer::read(slot, layout).map_err(super::FlashError::code)?;
+    let trailer = super::app::state(slot, layout)?;
     let image = match Image::parse(&View::new(slot, 0), limits) {
         Ok(image) => image,
         Err(error) => {
@@ -194,14 +195,14 @@ fn copy_and_verify(
     view.read_at(0, target).map_err(|_| image_codes::READ_FAILED)?;
     if image.encryption().is_some() && policy.encrypted {
         let key = ironroot_image::open_key(&image, &view, keys).map_err(code)?;
-        Cipher { keys, key, payload: image.payload() }.apply(0, target);
+        Cipher { key, payload: image.payload() }.apply(keys, 0, target);
     }
     // Everything again from RAM: the flash, or the bus to it, may have shown something else before.
-    let question = Question { limits, header_size, policy, keys: None };
+    let question = Question { limits, header_size, policy };
     let loaded: &[u8] = target;
     let accepted = match Header::parse(loaded, limits.dialect) {
         Ok(header) if header.load_address.checked_sub(memory.address) == Some(offset) => {
-            judge.judge(&loaded, &question).map(|_| offset)
+            judge.judge(&loaded, &question, &mut Facts::default()).map(|()| offset)
         }
         Ok(_) => Err(codes::UPDATE_RAM_ADDRESS),
         Err(error) => Err(error.code()),

@@ -3,7 +3,7 @@
 use ironroot_codes::Code;
 use ironroot_image::{VerifiedImage, Version};
 
-use super::{MAX_IMAGES, Mode};
+use super::{ImageSlots, MAX_IMAGES, Mode};
 
 /// What happened to an image at this boot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -98,8 +98,20 @@ impl Report {
         self.images.get(..self.count).unwrap_or_default()
     }
 
-    pub(crate) fn get_mut(&mut self, image: usize) -> Option<&mut ImageReport> {
-        self.images.get_mut(..self.count)?.get_mut(image)
+    /// Nothing was done to these images yet.
+    pub(super) fn begin(images: &[ImageSlots<'_>]) -> Self {
+        let mut report = Self { count: images.len().min(MAX_IMAGES), ..Self::NONE };
+        for (image, slots) in report.images.iter_mut().zip(images) {
+            image.mode = Some(slots.config.mode);
+        }
+        report
+    }
+
+    /// The entry of an image.
+    pub(super) fn of_image(&mut self, index: usize) -> &mut ImageReport {
+        // Of the first one if there is none of this number, which the engine does not ask for.
+        let [first, rest @ ..] = &mut self.images;
+        rest.get_mut(index.wrapping_sub(1)).unwrap_or(first)
     }
 }
 

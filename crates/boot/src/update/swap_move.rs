@@ -9,55 +9,51 @@
 //! `M` is the most sectors a slot can have. The source of a step is not touched before its entry is written, so a step
 //! that was cut short is made again from its erase.
 
-use ironroot_codes::Code;
+use super::areas::Area;
+use super::copy::{Copy, Which};
+use super::work::Work;
 
-use super::copy::{copy, copy_within, erase};
-use super::decision::Home;
-use super::pair::{Pair, Place};
-use super::status::Status;
-use super::trailer::Plan;
+impl Work<'_> {
+    pub fn swap_move(&mut self) {
+        let unit = self.geometry.unit;
+        let units = self.units();
+        let entries = units.saturating_mul(2);
+        let first_swap = self.layout().max_sectors();
+        let swapped = self.areas.done(Area::Primary, first_swap, entries);
+        let moved = if swapped == 0 { self.areas.done(Area::Primary, 0, units) } else { units };
+        for entry in moved..units {
+            let from = units.saturating_sub(1).saturating_sub(entry).saturating_mul(unit);
+            let to = from.saturating_add(unit);
+            self.move_unit((Area::Primary, from), (Area::Primary, to), None);
+            self.areas.note(Area::Primary, entry, 1);
+        }
 
-pub(crate) fn run(pair: &mut Pair<'_>, plan: &Plan) -> Result<(), Code> {
-    let layout = pair.layout();
-    let status = Status::of_slot(&layout);
-    let unit = pair.geometry.unit;
-    let units = pair.geometry.units(plan.size);
-    let first_swap = layout.max_sectors();
-    let swapped = pair.done(first_swap, units.saturating_mul(2))?;
-    let moved = if swapped == 0 { pair.done(0, units)? } else { units };
-
-    let at = |index: u32| index.saturating_mul(unit);
-    for entry in moved..units {
-        let from = units.saturating_sub(1).saturating_sub(entry);
-        let to = at(from.saturating_add(1));
-        erase(pair.primary, to, to.saturating_add(unit))?;
-        copy_within(pair.primary, at(from), to, unit, pair.buffer)?;
-        status.write(pair.primary, entry, 1)?;
-    }
-
-    if swapped >= units.saturating_mul(2) {
-        return Ok(());
-    }
-    let old = if swapped < 2 { Place::Primary(unit) } else { Place::Secondary(0) };
-    let new = if swapped < 1 { Place::Secondary(0) } else { Place::Primary(0) };
-    let ciphers = pair.ciphers(plan, Home::Primary, old, new)?;
-    for entry in swapped..units.saturating_mul(2) {
-        let offset = at(entry / 2);
-        let end = offset.saturating_add(unit);
-        let state = if entry % 2 == 0 {
-            erase(pair.primary, offset, end)?;
-            let recode = ciphers.new.as_ref().map(|cipher| (cipher, offset));
-            copy(pair.secondary, offset, pair.primary, offset, unit, pair.buffer, recode)?;
-            1
-        } else {
-            erase(pair.secondary, offset, end)?;
-            if !ciphers.drop_old {
-                let recode = ciphers.old.as_ref().map(|cipher| (cipher, offset));
-                copy(pair.primary, end, pair.secondary, offset, unit, pair.buffer, recode)?;
+        if swapped >= entries {
+            return;
+        }
+        let old = if swapped < 2 { (Area::Primary, unit) } else { (Area::Secondary, 0) };
+        let new = if swapped < 1 { (Area::Secondary, 0) } else { (Area::Primary, 0) };
+        self.load_ciphers(Area::Primary, old, new);
+        for entry in swapped..entries {
+            let at = (entry / 2).saturating_mul(unit);
+            if entry % 2 == 0 {
+                self.move_unit((Area::Secondary, at), (Area::Primary, at), Some((Which::New, at)));
+            } else {
+                let moved = at.saturating_add(unit);
+                self.move_unit((Area::Primary, moved), (Area::Secondary, at), Some((Which::Old, at)));
             }
-            2
-        };
-        status.write(pair.primary, first_swap.saturating_add(entry), state)?;
+            self.areas.note(Area::Primary, first_swap.saturating_add(entry), entry % 2 + 1);
+        }
     }
-    Ok(())
+
+    /// How many units the swap of the plan reaches into.
+    pub fn units(&self) -> u32 {
+        self.plan.size.div_ceil(self.geometry.unit.max(1))
+    }
+
+    /// Moves one unit to where another one was.
+    pub fn move_unit(&mut self, from: (Area, u32), to: (Area, u32), recode: Option<(Which, u32)>) {
+        let len = self.geometry.unit;
+        self.replace(len, &Copy { from, to, len, recode });
+    }
 }

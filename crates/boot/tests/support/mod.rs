@@ -19,6 +19,8 @@ use ironroot_crypto::{
 pub struct Power {
     pub operations: u32,
     cut: Option<(u32, Cut)>,
+    fail: Option<u32>,
+    failed: bool,
     off: bool,
     seed: u64,
 }
@@ -58,6 +60,15 @@ impl Power {
         self.operations = 0;
         self.off = false;
         self.cut = None;
+        self.fail = None;
+        self.failed = false;
+    }
+
+    /// Operation `at` (from 0) fails, with the power on. Another one after it in the same boot is a fault of the engine.
+    #[allow(dead_code, reason = "not every test has flash that fails")]
+    pub fn fail_at(&mut self, at: u32) {
+        self.restore();
+        self.fail = Some(at);
     }
 
     pub fn is_off(&self) -> bool {
@@ -76,8 +87,13 @@ impl Power {
         if self.off {
             return Err(FlashError::Failed);
         }
+        assert!(!self.failed, "an operation after one that failed");
         let this = self.operations;
         self.operations += 1;
+        if self.fail == Some(this) {
+            self.failed = true;
+            return Err(FlashError::Failed);
+        }
         match self.cut {
             Some((at, cut)) if at == this => {
                 self.off = true;
