@@ -7,6 +7,7 @@ pub mod parts;
 pub mod speed;
 pub mod stack;
 pub mod table;
+pub mod unreachable;
 
 use std::path::PathBuf;
 
