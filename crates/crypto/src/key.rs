@@ -70,7 +70,15 @@ macro_rules! public_key {
 
             /// SHA-256 of the SubjectPublicKeyInfo: the name of the key in images (KEYHASH) and key stores.
             pub fn key_hash(&self, crypto: &mut impl crate::Crypto) -> crate::Sha256Digest {
-                crypto.sha256_of(&self.spki_der())
+                let mut sha = crypto.sha256();
+                crate::Sha256::update(&mut sha, &Self::PREFIX);
+                crate::Sha256::update(&mut sha, &self.bytes);
+                crate::Sha256::finish(sha)
+            }
+
+            /// Whether `der` is its SubjectPublicKeyInfo.
+            pub fn is_spki_der(&self, der: &[u8]) -> bool {
+                der.strip_prefix(&Self::PREFIX).is_some_and(|key| key == self.bytes)
             }
         }
 

@@ -179,9 +179,35 @@ impl PublicKey {
         Some(hasher.finish())
     }
 
+    /// Whether `name` is the hash of its DER.
+    pub fn is_named<C: Crypto>(&self, name: &[u8], algorithm: HashAlgorithm, crypto: &mut C) -> bool {
+        match algorithm {
+            // By itself: a build for a device has no other.
+            HashAlgorithm::Sha256 => self.key_hash(crypto) == name,
+            _ if algorithm.is_available() => {
+                self.hash(algorithm, crypto).is_some_and(|hash| hash.as_bytes() == name)
+            }
+            _ => false,
+        }
+    }
+
     /// SHA-256 of its DER: its name outside of images.
     pub fn key_hash(&self, crypto: &mut impl Crypto) -> crate::Sha256Digest {
-        crypto.sha256_of(self.der().as_bytes())
+        match self {
+            // By itself, as in `is_der`: a build for a device has no other, and makes no DER.
+            Self::P256(key) => key.key_hash(crypto),
+            #[cfg(any(feature = "p384", feature = "ed25519", feature = "rsa"))]
+            _ => crypto.sha256_of(self.der().as_bytes()),
+        }
+    }
+
+    /// Whether `der` is its DER.
+    pub fn is_der(&self, der: &[u8]) -> bool {
+        match self {
+            Self::P256(key) => key.is_spki_der(der),
+            #[cfg(any(feature = "p384", feature = "ed25519", feature = "rsa"))]
+            _ => self.der().as_bytes() == der,
+        }
     }
 
     /// Verifies a signature over the digest of an image.
