@@ -81,12 +81,12 @@ impl Eq for Image {}
 impl Image {
     /// Reads header and TLVs and checks everything that can be checked without a key.
     pub fn parse(source: &(impl ReadAt + ?Sized), limits: Limits) -> Result<Self, Error> {
-        Self::parse_from(&source, limits)
+        Self::parse_dyn(&source, limits)
     }
 
-    /// One for all kinds of source: a device that reads its slots in three ways has the parser once.
+    /// [`Self::parse`], once for all kinds of source.
     #[inline(never)]
-    pub(crate) fn parse_from(source: &dyn ReadAt, limits: Limits) -> Result<Self, Error> {
+    pub fn parse_dyn(source: &dyn ReadAt, limits: Limits) -> Result<Self, Error> {
         let mut raw = [0; HEADER_LEN];
         fetch(source, 0, &mut raw)?;
         let header = Header::decode(&raw, limits.dialect)?;

@@ -145,12 +145,12 @@ pub fn verify<C: Crypto>(
     policy: &Policy,
     crypto: &mut C,
 ) -> Result<VerifiedImage, Error> {
-    verify_from(image, &source, keys, policy, crypto)
+    verify_dyn(image, &source, keys, policy, crypto)
 }
 
-/// One for all kinds of source, as the parser.
+/// [`verify()`], once for all kinds of source.
 #[inline(never)]
-fn verify_from<C: Crypto>(
+pub fn verify_dyn<C: Crypto>(
     image: &Image,
     source: &dyn ReadAt,
     keys: &[PublicKey],
@@ -188,7 +188,7 @@ fn verify_from<C: Crypto>(
 
     // The TLVs were read before they were hashed. Whoever can change the memory in between, or the bus, could have shown
     // another counter or class to the parser than to the hash.
-    if Image::parse_from(source, image.limits())? != *image {
+    if Image::parse_dyn(source, image.limits())? != *image {
         return Err(Error::new(codes::CHANGED_WHILE_VERIFIED, 0));
     }
     check_policy(image, policy)?;
