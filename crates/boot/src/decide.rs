@@ -7,8 +7,8 @@ use ironroot_image::{
 };
 use ironroot_layout::{Address, Region, Size, Slot, stm32h735};
 
-use crate::update::{self, System, UpdateError, Updated, View};
 use crate::keystore::{KeyStore, KeyStoreError};
+use crate::update::{self, System, UpdateError, Updated, View};
 use crate::{HandOff, Stage, Status};
 
 /// Vectors of the core itself: the least payload of an application.
@@ -177,8 +177,7 @@ fn decide_with(
     let image = Image::parse_dyn(slot, policy.limits()).map_err(|error| error.code())?;
     record.stage = Stage::Verify;
     about(record, &image);
-    let verified =
-        verify(&image, slot, keys.keys(), &policy.image, crypto).map_err(|error| error.code())?;
+    let verified = verify(&image, slot, keys.keys(), &policy.image, crypto).map_err(|error| error.code())?;
     launch(slot, verified, &keys, policy, record)
 }
 
@@ -335,11 +334,7 @@ fn is_erased(slot: &dyn ReadAt, erased: u8) -> Result<bool, ReadError> {
 }
 
 /// Where the application starts, if stack and entry are its own.
-fn check_vectors(
-    slot: &dyn ReadAt,
-    image: &VerifiedImage,
-    policy: &BootPolicy,
-) -> Result<Address, Code> {
+fn check_vectors(slot: &dyn ReadAt, image: &VerifiedImage, policy: &BootPolicy) -> Result<Address, Code> {
     let header = image.header();
     let misplaced = codes::VECTOR_TABLE_MISPLACED;
     // Interrupts go to the address that the table has, not to the one that the header states: with another header size

@@ -332,7 +332,9 @@ const MODES: [(Option<Mode>, u8); 6] = [
 const _: () = {
     let mut index = 1;
     while index < MODES.len() {
-        assert!(matches!(MODES[index], (Some(mode), number) if mode as u8 + 1 == number && number as usize == index));
+        assert!(
+            matches!(MODES[index], (Some(mode), number) if mode as u8 + 1 == number && number as usize == index)
+        );
         index += 1;
     }
 };

@@ -130,8 +130,12 @@ impl KeyStore {
         if entries > MAX_ENTRIES || u64::from_le_bytes(rest) != ENTRY_LEN as u64 {
             return Err(KeyStoreError::Corrupt);
         }
-        let mut store =
-            Self { keys: [PublicKey::P256(P256PublicKey::NOBODY); MAX_KEYS], demo: 0, count: 0, device: None };
+        let mut store = Self {
+            keys: [PublicKey::P256(P256PublicKey::NOBODY); MAX_KEYS],
+            demo: 0,
+            count: 0,
+            device: None,
+        };
         let mut sha = crypto.sha256();
         sha.update(&header);
         let mut position = HEADER_LEN as u32;

@@ -314,19 +314,35 @@ impl Header {
     pub fn parse(source: &(impl ReadAt + ?Sized), dialect: Dialect) -> Result<Self, Error> {
         let mut bytes = [0; HEADER_LEN];
         source.read_at(0, &mut bytes).map_err(|error| Error::read(error, 0))?;
-        Self::decode(&bytes, dialect)
+        let mut header = Self::BLANK;
+        header.set(&bytes);
+        header.check(&bytes, dialect)?;
+        Ok(header)
     }
 
-    /// From its 32 bytes, which it checks.
-    pub(crate) fn decode(bytes: &[u8; HEADER_LEN], dialect: Dialect) -> Result<Self, Error> {
-        let header = Self {
-            load_address: u32_at(bytes, LOAD_ADDRESS),
-            header_size: u16_at(bytes, HEADER_SIZE),
-            protected_size: u16_at(bytes, PROTECTED_SIZE),
-            payload_size: u32_at(bytes, PAYLOAD_SIZE),
-            flags: Flags::from_bits(u32_at(bytes, FLAGS)),
-            version: Version::decode(bytes.get(VERSION..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 8])),
-        };
+    /// Every field zero.
+    pub(crate) const BLANK: Self = Self {
+        load_address: 0,
+        header_size: 0,
+        protected_size: 0,
+        payload_size: 0,
+        flags: Flags::NONE,
+        version: Version { major: 0, minor: 0, revision: 0, build: 0 },
+    };
+
+    /// Takes the fields from the 32 bytes.
+    pub(crate) fn set(&mut self, bytes: &[u8; HEADER_LEN]) {
+        self.load_address = u32_at(bytes, LOAD_ADDRESS);
+        self.header_size = u16_at(bytes, HEADER_SIZE);
+        self.protected_size = u16_at(bytes, PROTECTED_SIZE);
+        self.payload_size = u32_at(bytes, PAYLOAD_SIZE);
+        self.flags = Flags::from_bits(u32_at(bytes, FLAGS));
+        self.version = Version::decode(bytes.get(VERSION..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 8]));
+    }
+
+    /// Checks what these bytes say.
+    pub(crate) fn check(&self, bytes: &[u8; HEADER_LEN], dialect: Dialect) -> Result<(), Error> {
+        let header = self;
         let positioned = Flags::RAM_LOAD.union(Flags::ROM_FIXED);
         let (code, offset) = if u32_at(bytes, 0) != dialect.magic() {
             (codes::BAD_MAGIC, 0)
@@ -342,7 +358,7 @@ impl Header {
             // An address that no flag gives a meaning is ignored by one loader and obeyed by the next.
             (codes::LOAD_ADDRESS, LOAD_ADDRESS)
         } else {
-            return Ok(header);
+            return Ok(());
         };
         Err(Error::new(code, offset as u32))
     }

@@ -87,9 +87,20 @@ impl Image {
     /// [`Self::parse`], once for all kinds of source.
     #[inline(never)]
     pub fn parse_dyn(source: &dyn ReadAt, limits: Limits) -> Result<Self, Error> {
-        let mut raw = [0; HEADER_LEN];
-        fetch(source, 0, &mut raw)?;
-        let header = Header::decode(&raw, limits.dialect)?;
+        // Filled where it is: it is a few hundred bytes.
+        let mut image = Self {
+            header: Header::BLANK,
+            limits,
+            end: 0,
+            dependencies: 0,
+            raw: [0; HEADER_LEN],
+            places: [[0; 2]; KINDS],
+            values: [[0; LONGEST_VALUE]; VALUES.len()],
+        };
+        fetch(source, 0, &mut image.raw)?;
+        image.header.set(&image.raw);
+        image.header.check(&image.raw, limits.dialect)?;
+        let header = image.header;
         let bounds = Bounds { len: source.len(), max: limits.max_size };
         let payload_end = bounds.extend(u32::from(header.header_size), header.payload_size)?;
         let protected_end = bounds.extend(payload_end, u32::from(header.protected_size))?;
@@ -108,17 +119,10 @@ impl Image {
         if u32::from(total) < TLV_HEADER {
             return Err(Error::new(codes::TLV_SIZE, protected_end));
         }
-        let mut image = Self {
-            header,
-            limits,
-            end: bounds.extend(protected_end, u32::from(total))?,
-            dependencies: 0,
-            raw,
-            places: [[0; 2]; KINDS],
-            values: [[0; LONGEST_VALUE]; VALUES.len()],
-        };
-        for tlv in image.tlvs(source) {
-            image.take(source, tlv?)?;
+        image.end = bounds.extend(protected_end, u32::from(total))?;
+        let mut tlvs = image.tlvs(source);
+        while let Some(tlv) = tlvs.step()? {
+            image.take(source, tlv)?;
         }
         image.check_key_hash()?;
         image.check_encryption()?;
@@ -292,9 +296,11 @@ impl Image {
 
     /// A key is named by the hash that the image has. Of another length, it would be compared with a part.
     fn check_key_hash(&self) -> Result<(), Error> {
-        match (self.key_id(), self.hash()) {
-            (Some(id), Some(hash)) if id.ty == TlvType::KEYHASH && id.len != hash.len => {
-                Err(Error::new(codes::TLV_LENGTH, id.offset))
+        match (self.at(Kind::KeyId), self.at(Kind::Hash)) {
+            (Some((offset, id)), Some((_, hash)))
+                if self.number(Kind::KeyId) == TlvType::KEYHASH.number && id != hash =>
+            {
+                Err(Error::new(codes::TLV_LENGTH, offset))
             }
             _ => Ok(()),
         }

@@ -342,11 +342,7 @@ fn find_key<C: Crypto>(
     let whole = image.number(Kind::KeyId) == TlvType::PUBKEY.number;
     let algorithm = image.hash_algorithm().ok_or(Error::new(codes::HASH_MISSING, at))?;
     for (index, key) in keys.iter().enumerate() {
-        let found = if whole {
-            key.is_der(wanted)
-        } else {
-            key.is_named(wanted, algorithm, crypto)
-        };
+        let found = if whole { key.is_der(wanted) } else { key.is_named(wanted, algorithm, crypto) };
         if found {
             return Ok(index);
         }

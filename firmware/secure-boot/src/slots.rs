@@ -60,11 +60,7 @@ const fn config(external: bool) -> ImageConfig {
 
 /// Makes the updates and decides what is started.
 pub fn boot(keys: &[u8], policy: &BootPolicy) -> Result<Launch, Refusal> {
-    let image_0 = ImageSlots {
-        primary: &mut { PRIMARY },
-        secondary: &mut { SECONDARY },
-        config: CONFIG,
-    };
+    let image_0 = ImageSlots { primary: &mut { PRIMARY }, secondary: &mut { SECONDARY }, config: CONFIG };
     #[cfg(feature = "external")]
     if let Some(nor) = Nor::open() {
         let launch = match external(&nor) {

@@ -104,7 +104,8 @@ pub fn panics(elf: &Path) -> Panics {
             let mut files = frames.iter().skip(1).step_by(2);
             match files.find(|file| !is(file, STANDARD)) {
                 Some(place) => {
-                    let set = if is_unreachable(place) { &mut found.unreachable } else { &mut found.reachable };
+                    let set =
+                        if is_unreachable(place) { &mut found.unreachable } else { &mut found.reachable };
                     set.insert(format!("{} <- {} at {place}", call.callee, call.caller));
                 }
                 // A function of the standard library that was not inlined: whoever calls it.
