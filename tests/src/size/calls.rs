@@ -92,7 +92,9 @@ pub fn panics(elf: &Path) -> Panics {
         let sites: Vec<&Call> = calls
             .iter()
             .filter(|call| panics.contains(call.callee.as_str()))
-            .inspect(|call| drop(called.insert(&call.callee)))
+            .inspect(|call| {
+                called.insert(&call.callee);
+            })
             .filter(|call| !panics.contains(call.caller.as_str()) && seen.insert(call.address))
             .collect();
         if sites.is_empty() {
@@ -109,7 +111,9 @@ pub fn panics(elf: &Path) -> Panics {
                     set.insert(format!("{} <- {} at {place}", call.callee, call.caller));
                 }
                 // A function of the standard library that was not inlined: whoever calls it.
-                None => drop(panics.insert(&call.caller)),
+                None => {
+                    panics.insert(&call.caller);
+                }
             }
         }
     }
