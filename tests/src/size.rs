@@ -7,6 +7,7 @@ pub mod parts;
 pub mod speed;
 pub mod stack;
 pub mod table;
+pub mod unreachable;
 
 use std::path::PathBuf;
 
@@ -26,13 +27,13 @@ pub struct Variant {
 
 /// Every build that is measured.
 pub const VARIANTS: [Variant; 3] = [
-    Variant { name: "overwrite", what: "overwrite-only", goal: 20 * 1024, gate: 28_800, reference: 10_240 },
-    Variant { name: "swap", what: "swap with scratch", goal: 24 * 1024, gate: 36_352, reference: 13_517 },
+    Variant { name: "overwrite", what: "overwrite-only", goal: 20 * 1024, gate: 27_904, reference: 10_240 },
+    Variant { name: "swap", what: "swap with scratch", goal: 24 * 1024, gate: 35_584, reference: 13_517 },
     Variant {
         name: "full",
         what: "swap with scratch, ECIES-P256",
         goal: 30 * 1024,
-        gate: 43_904,
+        gate: 43_520,
         reference: 19_763,
     },
 ];

@@ -1,6 +1,6 @@
 //! The decision: what runs next, or why nothing does.
 
-use ironroot_codes::{Code, boot as codes, image as image_codes};
+use ironroot_codes::{Code, boot as codes, image as image_codes, internal};
 use ironroot_crypto::Crypto;
 use ironroot_image::{
     Dependencies, Dialect, HEADER_LEN, Image, Limits, Policy, PublicKey, ReadAt, ReadError, VerifiedImage,
@@ -8,8 +8,9 @@ use ironroot_image::{
 };
 use ironroot_layout::{Address, Region, Size, Slot, stm32h735};
 
-use crate::update::{self, Report, System, UpdateError, Updated, View};
-use crate::{HandOff, KeyStore, Stage, Status};
+use crate::keystore::{KeyStore, KeyStoreError};
+use crate::update::{self, System, UpdateError, Updated, View};
+use crate::{HandOff, Stage, Status};
 
 /// Vectors of the core itself: the least payload of an application.
 const CORE_VECTORS: u32 = 16 * 4;
@@ -69,11 +70,11 @@ impl BootPolicy {
         Limits { max_size: self.slot.max_image().bytes(), dialect: Dialect::Mcuboot }
     }
 
-    fn refuse(&self, code: Code, stage: Stage, updates: Report) -> Refusal {
-        let mut refusal = Refusal::new(code, stage, self.slot.region.start());
-        refusal.record.debug_closed = self.debug_closed;
-        refusal.record.updates = updates;
-        refusal
+    /// The record before anything is known.
+    fn record(&self) -> HandOff {
+        let mut record = HandOff::refused(internal::INTERNAL, Stage::KeyStore, self.slot.region.start());
+        record.debug_closed = self.debug_closed;
+        record
     }
 }
 
@@ -128,13 +129,6 @@ impl Refusal {
         self
     }
 
-    /// With what the image claims.
-    fn about(mut self, image: &Image) -> Self {
-        self.record.version = Some(image.header().version);
-        self.record.security_counter = image.security_counter();
-        self
-    }
-
     /// The reason.
     pub fn code(&self) -> Code {
         self.code
@@ -151,6 +145,17 @@ impl Refusal {
     }
 }
 
+/// The end of a decision: what was found goes into `record` on the way.
+fn conclude(outcome: Result<VerifiedImage, Code>, mut record: HandOff) -> Result<Launch, Refusal> {
+    match outcome {
+        Ok(image) => Ok(Launch { image, vector_table: record.vector_table, record }),
+        Err(code) => {
+            record.status = Status::Refused(code);
+            Err(Refusal { code, record })
+        }
+    }
+}
+
 /// Decides whether the image in `slot` is started, in a product without updates by the boot.
 ///
 /// `slot` reads the whole slot from its first byte, `key_store` the page of the key store. Both may fail.
@@ -160,15 +165,29 @@ pub fn decide(
     policy: &BootPolicy,
     crypto: &mut impl Crypto,
 ) -> Result<Launch, Refusal> {
-    let refuse = |code, stage| policy.refuse(code, stage, Report::NONE);
+    let mut record = policy.record();
+    let outcome = decide_with(&slot, key_store, policy, crypto, &mut record);
+    conclude(outcome, record)
+}
+
+fn decide_with(
+    slot: &dyn ReadAt,
+    key_store: &(impl ReadAt + ?Sized),
+    policy: &BootPolicy,
+    crypto: &mut impl Crypto,
+    record: &mut HandOff,
+) -> Result<VerifiedImage, Code> {
     let keys = trusted_keys(key_store, policy, crypto)?;
-    if is_erased(slot, stm32h735::ERASED).map_err(|error| refuse(error.code(), Stage::Slot))? {
-        return Err(refuse(codes::SLOT_EMPTY, Stage::Slot));
+    record.stage = Stage::Slot;
+    if is_erased(slot, stm32h735::ERASED).map_err(ReadError::code)? {
+        return Err(codes::SLOT_EMPTY);
     }
-    let image = Image::parse(slot, policy.limits()).map_err(|error| refuse(error.code(), Stage::Parse))?;
-    let verified = verify(&image, slot, keys.keys(), &policy.image, crypto)
-        .map_err(|error| policy.refuse(error.code(), Stage::Verify, Report::NONE).about(&image))?;
-    launch(slot, verified, &|index| keys.is_demo(index), policy, Report::NONE)
+    record.stage = Stage::Parse;
+    let image = Image::parse_dyn(slot, policy.limits()).map_err(|error| error.code())?;
+    record.stage = Stage::Verify;
+    about(record, &image);
+    let verified = verify(&image, slot, keys.keys(), &policy.image, crypto).map_err(|error| error.code())?;
+    launch(slot, verified, Some(&keys), policy, record)
 }
 
 /// One boot: the key store, the updates, the decision on the image in the primary slot of image 0.
@@ -181,8 +200,20 @@ pub fn boot(
     policy: &BootPolicy,
     crypto: &mut impl Crypto,
 ) -> Result<Launch, Refusal> {
+    let mut record = policy.record();
+    let outcome = boot_with(system, key_store, policy, crypto, &mut record);
+    conclude(outcome, record)
+}
+
+fn boot_with(
+    system: &mut System<'_, '_>,
+    key_store: &(impl ReadAt + ?Sized),
+    policy: &BootPolicy,
+    crypto: &mut impl Crypto,
+    record: &mut HandOff,
+) -> Result<VerifiedImage, Code> {
     let keys = trusted_keys(key_store, policy, crypto)?;
-    boot_trusting(system, keys.keys(), &|index| keys.is_demo(index), policy, crypto)
+    boot_trusting(system, keys.keys(), Some(&keys), policy, crypto, record)
 }
 
 /// As [`boot`], with keys that are not in a key store: a device that has its public keys elsewhere.
@@ -192,27 +223,37 @@ pub fn boot_with_keys(
     policy: &BootPolicy,
     crypto: &mut impl Crypto,
 ) -> Result<Launch, Refusal> {
-    boot_trusting(system, keys, &|_| false, policy, crypto)
+    let mut record = policy.record();
+    let outcome = boot_trusting(system, keys, None, policy, crypto, &mut record);
+    conclude(outcome, record)
 }
 
+/// `store` is where the keys are from, if that is a key store: it knows which are for demonstration.
 fn boot_trusting(
     system: &mut System<'_, '_>,
     keys: &[PublicKey],
-    is_demo: &dyn Fn(usize) -> bool,
+    store: Option<&KeyStore>,
     policy: &BootPolicy,
     crypto: &mut impl Crypto,
-) -> Result<Launch, Refusal> {
+    record: &mut HandOff,
+) -> Result<VerifiedImage, Code> {
+    record.stage = Stage::Update;
     let updated = update::with_keys(system, keys, crypto);
-    let Some(slots) = system.images.first() else {
-        return Err(policy.refuse(codes::UPDATE_LAYOUT, Stage::Update, Report::NONE));
-    };
+    let Some(slots) = system.images.first() else { return Err(codes::UPDATE_LAYOUT) };
     let slot: &dyn ReadAt = &View::new(slots.primary, 0);
     match updated {
-        Ok(Updated { report, image }) => launch(slot, image, is_demo, policy, report),
+        Ok(Updated { report, image }) => {
+            record.updates = report;
+            launch(slot, image, store, policy, record)
+        }
         Err(UpdateError { code, image, report }) => {
+            record.updates = report;
             let empty = image == 0
                 && code == image_codes::BAD_MAGIC
                 && is_erased(slot, slots.primary.erased_value()) == Ok(true);
+            if let Ok(image) = Image::parse_dyn(slot, policy.limits()) {
+                about(record, &image);
+            }
             let (code, stage) = match code.number() {
                 _ if empty => (codes::SLOT_EMPTY, Stage::Slot),
                 // Of the image in a primary slot: its structure, then the rest.
@@ -220,11 +261,8 @@ fn boot_trusting(
                 2200..3000 => (code, Stage::Verify),
                 _ => (code, Stage::Update),
             };
-            let refusal = policy.refuse(code, stage, report);
-            Err(match Image::parse(slot, policy.limits()) {
-                Ok(image) => refusal.about(&image),
-                Err(_) => refusal,
-            })
+            record.stage = stage;
+            Err(code)
         }
     }
 }
@@ -239,17 +277,37 @@ pub fn boot_from_ram(
     policy: &BootPolicy,
     crypto: &mut impl Crypto,
 ) -> Result<Launch, Refusal> {
+    let mut record = policy.record();
+    let outcome = boot_from_ram_with(system, memory, key_store, policy, crypto, &mut record);
+    conclude(outcome, record)
+}
+
+#[cfg(feature = "ram-load")]
+fn boot_from_ram_with(
+    system: &mut System<'_, '_>,
+    memory: &mut update::LoadMemory<'_>,
+    key_store: &(impl ReadAt + ?Sized),
+    policy: &BootPolicy,
+    crypto: &mut impl Crypto,
+    record: &mut HandOff,
+) -> Result<VerifiedImage, Code> {
     let keys = trusted_keys(key_store, policy, crypto)?;
+    record.stage = Stage::Update;
     match update::load_with_keys(system, memory, keys.keys(), crypto) {
         Ok(update::Loaded { report, image, offset, .. }) => {
-            let refuse = |code| policy.refuse(code, Stage::Vectors, report);
+            record.updates = report;
             if memory.address.checked_add(offset) != Some(policy.slot.region.start().value()) {
-                return Err(refuse(codes::VECTOR_TABLE_MISPLACED).about(image.image()));
+                record.stage = Stage::Vectors;
+                about(record, image.image());
+                return Err(codes::VECTOR_TABLE_MISPLACED);
             }
             let loaded = memory.bytes.get(offset as usize..).unwrap_or_default();
-            launch(loaded, image, &|index| keys.is_demo(index), policy, report)
+            launch(&loaded, image, Some(&keys), policy, record)
         }
-        Err(UpdateError { code, report, .. }) => Err(policy.refuse(code, Stage::Update, report)),
+        Err(UpdateError { code, report, .. }) => {
+            record.updates = report;
+            Err(code)
+        }
     }
 }
 
@@ -258,63 +316,58 @@ fn trusted_keys(
     key_store: &(impl ReadAt + ?Sized),
     policy: &BootPolicy,
     crypto: &mut impl Crypto,
-) -> Result<KeyStore, Refusal> {
-    let refuse = |code| policy.refuse(code, Stage::KeyStore, Report::NONE);
-    let keys = KeyStore::parse(key_store, crypto).map_err(|error| refuse(error.code()))?;
+) -> Result<KeyStore, Code> {
+    let keys = KeyStore::parse(key_store, crypto).map_err(KeyStoreError::code)?;
     // The whole store is refused, not only the key: a product that was shipped with a demo key in it is open, whatever
     // key signed this image.
     if keys.has_demo() && policy.device == DeviceKind::Real {
-        return Err(refuse(codes::DEMO_KEY_ON_REAL_CHIP));
+        return Err(codes::DEMO_KEY_ON_REAL_CHIP);
     }
     Ok(keys)
 }
 
-/// What is left to decide about a verified image, and the proof that it may be started.
-fn launch(
-    slot: &(impl ReadAt + ?Sized),
-    verified: VerifiedImage,
-    is_demo: &dyn Fn(usize) -> bool,
-    policy: &BootPolicy,
-    updates: Report,
-) -> Result<Launch, Refusal> {
-    let refuse = |code, stage| policy.refuse(code, stage, updates).about(verified.image());
-    let vector_table = check_vectors(slot, &verified, policy).map_err(|code| refuse(code, Stage::Vectors))?;
+/// Notes what the image claims.
+fn about(record: &mut HandOff, image: &Image) {
+    record.version = Some(image.header().version);
+    record.security_counter = image.security_counter();
+}
 
+/// What is left to decide about a verified image. Then it may be started, and the record says so.
+fn launch(
+    slot: &dyn ReadAt,
+    verified: VerifiedImage,
+    store: Option<&KeyStore>,
+    policy: &BootPolicy,
+    record: &mut HandOff,
+) -> Result<VerifiedImage, Code> {
+    record.stage = Stage::Vectors;
+    about(record, verified.image());
+    let vector_table = check_vectors(slot, &verified, policy)?;
+
+    record.stage = Stage::Launch;
     // A fault may have skipped the check of the store with its branch; the index of the key that really verified is other
     // data.
-    let demo_key = is_demo(verified.key_index());
+    let demo_key = store.is_some_and(|store| store.is_demo(verified.key_index()));
     if demo_key && policy.device != DeviceKind::Virtual {
-        return Err(refuse(codes::DEMO_KEY_ON_REAL_CHIP, Stage::Launch));
+        return Err(codes::DEMO_KEY_ON_REAL_CHIP);
     }
-    let record = HandOff {
-        status: Status::Booted,
-        stage: Stage::Launch,
-        slot: policy.slot.region.start(),
-        vector_table,
-        version: Some(verified.header().version),
-        security_counter: verified.security_counter(),
-        digest: *verified.digest(),
-        key_id: verified.key_hash().first_chunk().copied().unwrap_or_default(),
-        demo_key,
-        debug_closed: policy.debug_closed,
-        updates,
-    };
-    Ok(Launch { image: verified, vector_table, record })
+    record.status = Status::Booted;
+    record.vector_table = vector_table;
+    record.digest = *verified.digest();
+    record.key_id = verified.key_hash().first_chunk().copied().unwrap_or_default();
+    record.demo_key = demo_key;
+    Ok(verified)
 }
 
 /// Whether there is nothing where the header would be.
-fn is_erased(slot: &(impl ReadAt + ?Sized), erased: u8) -> Result<bool, ReadError> {
+fn is_erased(slot: &dyn ReadAt, erased: u8) -> Result<bool, ReadError> {
     let mut header = [0; HEADER_LEN];
     slot.read_at(0, &mut header)?;
-    Ok(header == [erased; HEADER_LEN])
+    Ok(header.iter().all(|byte| *byte == erased))
 }
 
 /// Where the application starts, if stack and entry are its own.
-fn check_vectors(
-    slot: &(impl ReadAt + ?Sized),
-    image: &VerifiedImage,
-    policy: &BootPolicy,
-) -> Result<Address, Code> {
+fn check_vectors(slot: &dyn ReadAt, image: &VerifiedImage, policy: &BootPolicy) -> Result<Address, Code> {
     let header = image.header();
     let misplaced = codes::VECTOR_TABLE_MISPLACED;
     // Interrupts go to the address that the table has, not to the one that the header states: with another header size

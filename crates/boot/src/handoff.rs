@@ -82,6 +82,7 @@ const _: () = {
     assert!(AT_COUNTER == AT_IMAGE_VERSION + 8 && AT_DIGEST == AT_ZERO_1 + 4);
     assert!(AT_KEY_ID == AT_DIGEST + 32);
     assert!(AT_CRC + 4 == RECORD_LEN);
+    assert!(AT_LENGTH == AT_VERSION + 2 && AT_STAGE == AT_CODE + 2);
     assert!(AT_COUNT == AT_KEY_ID + 8 && AT_IMAGES + MAX_IMAGES * IMAGE_LEN <= AT_CRC);
     // Whatever RAM holds after power-on must not look like a decision.
     assert!(BOOTED != 0 && BOOTED != u32::MAX && (BOOTED ^ REFUSED).count_ones() == 32);
@@ -175,6 +176,7 @@ pub struct HandOff {
 
 impl HandOff {
     /// The record of a refusal about which nothing else is known.
+    #[inline(never)]
     pub const fn refused(code: Code, stage: Stage, slot: Address) -> Self {
         Self {
             status: Status::Refused(code),
@@ -197,36 +199,53 @@ impl HandOff {
             Status::Booted => (BOOTED, 0),
             Status::Refused(code) => (REFUSED, code.number()),
         };
-        let flags = [
-            (self.demo_key, FLAG_DEMO_KEY),
-            (self.debug_closed, FLAG_DEBUG_CLOSED),
-            (self.version.is_some(), FLAG_HAS_IMAGE),
-            (self.security_counter.is_some(), FLAG_HAS_COUNTER),
-        ];
-        let flags = flags.iter().filter(|(set, _)| *set).fold(0, |word, (_, flag)| word | flag);
-        let version = self.version.unwrap_or_default();
-        let format = if self.updates.images().is_empty() { PLAIN } else { WITH_REPORT };
-        let mut bytes = [0; RECORD_LEN];
-        put(&mut bytes, 0, &MAGIC);
-        number(&mut bytes, AT_VERSION, format.into(), 2);
-        number(&mut bytes, AT_LENGTH, RECORD_LEN as u32, 2);
-        number(&mut bytes, AT_STATUS, status, 4);
-        number(&mut bytes, AT_CODE, code.into(), 2);
-        number(&mut bytes, AT_STAGE, self.stage as u32, 1);
-        number(&mut bytes, AT_FLAGS, flags, 4);
-        number(&mut bytes, AT_SLOT, self.slot.value(), 4);
-        number(&mut bytes, AT_VECTORS, self.vector_table.value(), 4);
-        version_at(&mut bytes, AT_IMAGE_VERSION, version);
-        number(&mut bytes, AT_COUNTER, self.security_counter.unwrap_or(0), 4);
-        put(&mut bytes, AT_DIGEST, &self.digest);
-        put(&mut bytes, AT_KEY_ID, &self.key_id);
-        number(&mut bytes, AT_COUNT, self.updates.images().len() as u32, 1);
-        for (index, image) in self.updates.images().iter().enumerate() {
-            encode_image(&mut bytes, AT_IMAGES + index * IMAGE_LEN, image);
+        let mut flags = 0;
+        if self.demo_key {
+            flags |= FLAG_DEMO_KEY;
         }
-        let (covered, _) = bytes.split_at(AT_CRC);
-        let crc = crc32(covered);
-        number(&mut bytes, AT_CRC, crc, 4);
+        if self.debug_closed {
+            flags |= FLAG_DEBUG_CLOSED;
+        }
+        if self.version.is_some() {
+            flags |= FLAG_HAS_IMAGE;
+        }
+        if self.security_counter.is_some() {
+            flags |= FLAG_HAS_COUNTER;
+        }
+        let images = self.updates.images();
+        let format = if images.is_empty() { PLAIN } else { WITH_REPORT };
+        let [version, build] = version_words(self.version.unwrap_or_default());
+        // As words: then a field is a store to a constant place.
+        let mut words = [0; RECORD_LEN / 4];
+        let [m0, m1, m2, m3, m4, m5, m6, m7] = MAGIC;
+        words[0] = u32::from_le_bytes([m0, m1, m2, m3]);
+        words[1] = u32::from_le_bytes([m4, m5, m6, m7]);
+        words[AT_VERSION / 4] = u32::from(format) | (RECORD_LEN as u32) << 16;
+        words[AT_STATUS / 4] = status;
+        words[AT_CODE / 4] = u32::from(code) | (self.stage as u32) << 16;
+        words[AT_FLAGS / 4] = flags;
+        words[AT_SLOT / 4] = self.slot.value();
+        words[AT_VECTORS / 4] = self.vector_table.value();
+        words[AT_IMAGE_VERSION / 4] = version;
+        words[AT_IMAGE_VERSION / 4 + 1] = build;
+        words[AT_COUNTER / 4] = self.security_counter.unwrap_or(0);
+        words[AT_COUNT / 4] = images.len() as u32;
+        let (_, places) = words.split_at_mut(AT_IMAGES / 4);
+        for (place, image) in places.as_chunks_mut().0.iter_mut().zip(images) {
+            *place = image_words(image);
+        }
+        let mut bytes = [0; RECORD_LEN];
+        for (to, word) in bytes.as_chunks_mut().0.iter_mut().zip(words) {
+            *to = word.to_le_bytes();
+        }
+        let (_, digest) = bytes.split_at_mut(AT_DIGEST);
+        for (to, from) in digest.iter_mut().zip(self.digest.iter().chain(&self.key_id)) {
+            *to = *from;
+        }
+        let (covered, crc) = bytes.split_at_mut(AT_CRC);
+        for (to, from) in crc.iter_mut().zip(crc32(covered).to_le_bytes()) {
+            *to = from;
+        }
         bytes
     }
 
@@ -309,15 +328,31 @@ const MODES: [(Option<Mode>, u8); 6] = [
     (Some(Mode::SwapOffset), 4),
     (Some(Mode::RamLoad), 5),
 ];
-
-fn encode_image(bytes: &mut [u8; RECORD_LEN], at: usize, image: &ImageReport) {
-    let mode = MODES.iter().find(|(mode, _)| *mode == image.mode).map_or(0, |(_, number)| *number);
-    let flags = u32::from(image.resumed) | u32::from(image.confirmed) << 1;
-    number(bytes, at, u32::from(mode) | (image.action as u32) << 8 | flags << 16, 4);
-    for (index, code) in [image.refused, image.reverted, image.counter].into_iter().enumerate() {
-        number(bytes, at + 4 + 2 * index, code.map_or(0, Code::number).into(), 2);
+// Their numbers are the modes' own and one more.
+const _: () = {
+    let mut index = 1;
+    while index < MODES.len() {
+        assert!(
+            matches!(MODES[index], (Some(mode), number) if mode as u8 + 1 == number && number as usize == index)
+        );
+        index += 1;
     }
-    version_at(bytes, at + 12, image.version);
+};
+
+/// An entry about an image.
+fn image_words(image: &ImageReport) -> [u32; IMAGE_LEN / 4] {
+    let mode = image.mode.map_or(0, |mode| mode as u32 + 1);
+    let flags = u32::from(image.resumed) | u32::from(image.confirmed) << 1;
+    let code = |code: Option<Code>| code.map_or(0, |code| u32::from(code.number()));
+    let [version, build] = version_words(image.version);
+    [
+        mode | (image.action as u32) << 8 | flags << 16,
+        code(image.refused) | code(image.reverted) << 16,
+        code(image.counter),
+        version,
+        build,
+        0,
+    ]
 }
 
 fn decode_image(bytes: &[u8; IMAGE_LEN]) -> Option<ImageReport> {
@@ -381,27 +416,10 @@ impl fmt::Display for HandOffError {
 
 impl core::error::Error for HandOffError {}
 
-/// Writes a field; the offsets are constants that the assertions above keep inside the record.
-#[inline(never)]
-fn put(bytes: &mut [u8; RECORD_LEN], offset: usize, field: &[u8]) {
-    for (to, from) in bytes.iter_mut().skip(offset).zip(field) {
-        *to = *from;
-    }
-}
-
-/// Writes the low `len` bytes of a number.
-#[inline(never)]
-fn number(bytes: &mut [u8; RECORD_LEN], offset: usize, value: u32, len: usize) {
-    for (to, from) in bytes.iter_mut().skip(offset).take(len).zip(value.to_le_bytes()) {
-        *to = from;
-    }
-}
-
-/// Writes a version: the order of an image's header.
-fn version_at(bytes: &mut [u8; RECORD_LEN], offset: usize, version: Version) {
+/// A version in the order of an image's header.
+fn version_words(version: Version) -> [u32; 2] {
     let Version { major, minor, revision, build } = version;
-    number(bytes, offset, u32::from(major) | u32::from(minor) << 8 | u32::from(revision) << 16, 4);
-    number(bytes, offset + 4, build, 4);
+    [u32::from(major) | u32::from(minor) << 8 | u32::from(revision) << 16, build]
 }
 
 /// Reads a field.

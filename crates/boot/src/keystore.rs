@@ -40,7 +40,8 @@ const DIGEST_LEN: usize = 32;
 const P256: u16 = 1;
 /// Private keys have bit 8 set.
 const ECIES_P256_PRIVATE: u16 = 0x0101;
-const DEMO: u32 = 1;
+/// The only flag, in the first byte of four.
+const DEMO: u8 = 1;
 const KEY_LEN: usize = 65;
 /// Length of a device key.
 pub const DEVICE_KEY_LEN: usize = 32;
@@ -99,18 +100,15 @@ impl fmt::Debug for DeviceKey {
 /// The keys of an intact store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyStore {
-    /// The first `count` are keys of the store; the rest repeats the first.
+    /// The first `count` are keys of the store, the rest nobody's.
     keys: [PublicKey; MAX_KEYS],
-    demo: [bool; MAX_KEYS],
+    /// The bit of a key's index: it is a demo key.
+    demo: u8,
     count: usize,
     device: Option<DeviceKey>,
 }
 
-/// What one entry holds.
-enum Entry {
-    Public(StoredKey),
-    Device(DeviceKey),
-}
+const _: () = assert!(MAX_KEYS <= u8::BITS as usize);
 
 impl KeyStore {
     /// Reads and checks the store at the start of `page`.
@@ -120,59 +118,71 @@ impl KeyStore {
         if header == [stm32h735::ERASED; HEADER_LEN] {
             return Err(KeyStoreError::Missing);
         }
-        if get(&header, 0) != MAGIC {
+        let [m0, m1, m2, m3, v0, v1, c0, c1, rest @ ..] = header;
+        if [m0, m1, m2, m3] != MAGIC {
             return Err(KeyStoreError::Corrupt);
         }
-        if u16::from_le_bytes(get(&header, 4)) != VERSION {
+        if u16::from_le_bytes([v0, v1]) != VERSION {
             return Err(KeyStoreError::Version);
         }
-        let count = usize::from(u16::from_le_bytes(get(&header, AT_COUNT)));
-        let [.., z0, z1, z2, z3] = header;
-        let entry_len = u32::from_le_bytes(get(&header, AT_ENTRY_SIZE));
-        if count > MAX_ENTRIES || entry_len != ENTRY_LEN as u32 || [z0, z1, z2, z3] != [0; 4] {
+        let entries = usize::from(u16::from_le_bytes([c0, c1]));
+        // The size of an entry, and zeros.
+        if entries > MAX_ENTRIES || u64::from_le_bytes(rest) != ENTRY_LEN as u64 {
             return Err(KeyStoreError::Corrupt);
         }
+        let mut store = Self {
+            keys: [PublicKey::P256(P256PublicKey::NOBODY); MAX_KEYS],
+            demo: 0,
+            count: 0,
+            device: None,
+        };
         let mut sha = crypto.sha256();
         sha.update(&header);
-        let mut store: Option<Self> = None;
-        let mut device = None;
         let mut position = HEADER_LEN as u32;
-        for index in 0..count {
+        for _ in 0..entries {
             let mut entry = [0; ENTRY_LEN];
             page.read_at(position, &mut entry)?;
             sha.update(&entry);
             position = position.saturating_add(ENTRY_LEN as u32);
-            let stored = match parse_entry(&entry, crypto)? {
-                Entry::Public(stored) if device.is_none() && index < MAX_KEYS => stored,
-                Entry::Device(key) if device.is_none() => {
-                    device = Some(key);
-                    continue;
-                }
-                Entry::Public(_) | Entry::Device(_) => return Err(KeyStoreError::Corrupt),
-            };
-            let key = PublicKey::P256(stored.key);
-            let store = store.get_or_insert(Self {
-                keys: [key; MAX_KEYS],
-                demo: [stored.demo; MAX_KEYS],
-                count: 0,
-                device: None,
-            });
-            // A key that appears twice, once as demo and once not, would have two meanings.
-            if store.keys().contains(&key) {
-                return Err(KeyStoreError::Corrupt);
-            }
-            if let (Some(key_at), Some(demo_at)) = (store.keys.get_mut(index), store.demo.get_mut(index)) {
-                *key_at = key;
-                *demo_at = stored.demo;
-            }
-            store.count = index.saturating_add(1);
+            store.take(&entry, crypto).ok_or(KeyStoreError::Corrupt)?;
         }
         let mut stated = [0; DIGEST_LEN];
         page.read_at(position, &mut stated)?;
         if !Verdict::of_equal(&sha.finish(), &stated).is_accepted() {
             return Err(KeyStoreError::Corrupt);
         }
-        store.map(|store| Self { device, ..store }).ok_or(KeyStoreError::Empty)
+        if store.count == 0 { Err(KeyStoreError::Empty) } else { Ok(store) }
+    }
+
+    /// Takes one entry; `None` if it is none, or not one that may follow what is there.
+    fn take(&mut self, entry: &[u8; ENTRY_LEN], crypto: &mut impl Crypto) -> Option<()> {
+        let [demo, 0, 0, 0, a0, a1, l0, l1, ..] = *entry else { return None };
+        let is_demo = demo == DEMO;
+        let private = match (u16::from_le_bytes([a0, a1]), usize::from(u16::from_le_bytes([l0, l1]))) {
+            (P256, KEY_LEN) => false,
+            (ECIES_P256_PRIVATE, DEVICE_KEY_LEN) => true,
+            _ => return None,
+        };
+        // What follows the key, up to the hash of a public key or to the end.
+        let zeros = if private { AT_KEY + DEVICE_KEY_LEN..ENTRY_LEN } else { AT_KEY + KEY_LEN..AT_HASH };
+        let padding = entry.get(zeros)?.iter().chain(entry.get(AT_RESERVED..)?);
+        // The device key is the last entry.
+        if demo & !DEMO != 0 || self.device.is_some() || !padding.into_iter().all(|byte| *byte == 0) {
+            return None;
+        }
+        if private {
+            self.device = Some(DeviceKey { scalar: get(entry, AT_KEY), demo: is_demo });
+            return Some(());
+        }
+        let key = PublicKey::P256(P256PublicKey::from_sec1(entry.get(AT_KEY..AT_KEY + KEY_LEN)?).ok()?);
+        // A key that appears twice, once as demo and once not, would have two meanings.
+        if entry.get(AT_HASH..AT_RESERVED)? != key.key_hash(crypto) || self.keys().contains(&key) {
+            return None;
+        }
+        *self.keys.get_mut(self.count)? = key;
+        self.demo |= demo << self.count;
+        self.count += 1;
+        Some(())
     }
 
     /// The device's own private key, if it has one.
@@ -187,12 +197,12 @@ impl KeyStore {
 
     /// Whether the key at `index` is a demo key.
     pub fn is_demo(&self, index: usize) -> bool {
-        self.demo.get(..self.count).and_then(|demo| demo.get(index)).copied().unwrap_or(false)
+        index < self.count && self.demo >> index & 1 != 0
     }
 
     /// Whether any key is a demo key.
     pub fn has_demo(&self) -> bool {
-        self.demo.iter().take(self.count).any(|demo| *demo) || self.device.is_some_and(|key| key.demo)
+        self.demo != 0 || self.device.is_some_and(|key| key.demo)
     }
 }
 
@@ -230,7 +240,7 @@ pub fn build_with_device_key(
     let mut position = HEADER_LEN;
     for StoredKey { key, demo } in keys {
         let mut entry = [0; ENTRY_LEN];
-        put(&mut entry, 0, &(if *demo { DEMO } else { 0 }).to_le_bytes());
+        put(&mut entry, 0, &[if *demo { DEMO } else { 0 }]);
         put(&mut entry, AT_ALGORITHM, &P256.to_le_bytes());
         put(&mut entry, AT_KEY_LEN, &(KEY_LEN as u16).to_le_bytes());
         put(&mut entry, AT_KEY, key.sec1());
@@ -241,7 +251,7 @@ pub fn build_with_device_key(
     }
     if let Some(DeviceKey { scalar, demo }) = device {
         let mut entry = [0; ENTRY_LEN];
-        put(&mut entry, 0, &(if *demo { DEMO } else { 0 }).to_le_bytes());
+        put(&mut entry, 0, &[if *demo { DEMO } else { 0 }]);
         put(&mut entry, AT_ALGORITHM, &ECIES_P256_PRIVATE.to_le_bytes());
         put(&mut entry, AT_KEY_LEN, &(DEVICE_KEY_LEN as u16).to_le_bytes());
         put(&mut entry, AT_KEY, scalar);
@@ -251,34 +261,6 @@ pub fn build_with_device_key(
     }
     put(&mut page, position, &sha.finish());
     Ok(page)
-}
-
-fn parse_entry(entry: &[u8; ENTRY_LEN], crypto: &mut impl Crypto) -> Result<Entry, KeyStoreError> {
-    let flags = u32::from_le_bytes(get(entry, 0));
-    let algorithm = u16::from_le_bytes(get(entry, AT_ALGORITHM));
-    let key_len = usize::from(u16::from_le_bytes(get(entry, AT_KEY_LEN)));
-    let demo = flags & DEMO != 0;
-    // What follows the key, up to the hash of a public key or to the end.
-    let (used, hash_end) = match algorithm {
-        P256 if key_len == KEY_LEN => (KEY_LEN, AT_HASH),
-        ECIES_P256_PRIVATE if key_len == DEVICE_KEY_LEN => (DEVICE_KEY_LEN, ENTRY_LEN),
-        _ => return Err(KeyStoreError::Corrupt),
-    };
-    let padding = [AT_KEY + used..hash_end, AT_RESERVED..ENTRY_LEN];
-    let zeros = padding.into_iter().filter_map(|range| entry.get(range)).flatten().all(|byte| *byte == 0);
-    if flags & !DEMO != 0 || !zeros {
-        return Err(KeyStoreError::Corrupt);
-    }
-    if algorithm == ECIES_P256_PRIVATE {
-        return Ok(Entry::Device(DeviceKey { scalar: get(entry, AT_KEY), demo }));
-    }
-    let sec1: [u8; KEY_LEN] = get(entry, AT_KEY);
-    let key = P256PublicKey::from_sec1(&sec1).map_err(|_| KeyStoreError::Corrupt)?;
-    let stated: [u8; 32] = get(entry, AT_HASH);
-    if key.key_hash(crypto) != stated {
-        return Err(KeyStoreError::Corrupt);
-    }
-    Ok(Entry::Public(StoredKey { key, demo }))
 }
 
 /// Why there are no keys. Each is the number of its code.

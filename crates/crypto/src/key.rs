@@ -44,6 +44,16 @@ macro_rules! public_key {
             const PREFIX: [u8; $spki - $len] = $prefix;
             const TAG: Option<u8> = $tag;
 
+            /// Nobody's key, for places that hold none: it has the form of one and verifies nothing. For P-256 and P-384 it is
+            /// no point of the curve.
+            pub const NOBODY: Self = {
+                let mut bytes = [0; $len];
+                if let Some(tag) = $tag {
+                    bytes[0] = tag;
+                }
+                Self { bytes }
+            };
+
             /// From the key's own bytes, without DER around them.
             pub fn $from_raw(bytes: &[u8]) -> Result<Self, PublicKeyError> {
                 let bytes: [u8; $len] = bytes.try_into().map_err(|_| PublicKeyError)?;
@@ -70,7 +80,15 @@ macro_rules! public_key {
 
             /// SHA-256 of the SubjectPublicKeyInfo: the name of the key in images (KEYHASH) and key stores.
             pub fn key_hash(&self, crypto: &mut impl crate::Crypto) -> crate::Sha256Digest {
-                crypto.sha256_of(&self.spki_der())
+                let mut sha = crypto.sha256();
+                crate::Sha256::update(&mut sha, &Self::PREFIX);
+                crate::Sha256::update(&mut sha, &self.bytes);
+                crate::Sha256::finish(sha)
+            }
+
+            /// Whether `der` is its SubjectPublicKeyInfo.
+            pub fn is_spki_der(&self, der: &[u8]) -> bool {
+                der.strip_prefix(&Self::PREFIX).is_some_and(|key| key == self.bytes)
             }
         }
 

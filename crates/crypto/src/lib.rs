@@ -43,7 +43,7 @@ pub use open::P256ContentKeys;
 pub use open::RsaContentKeys;
 #[cfg(feature = "ecies-x25519")]
 pub use open::X25519ContentKeys;
-pub use public::{KeyDer, MAX_KEY_DER, MAX_SIGNATURE, PublicKey, SignatureAlgorithm};
+pub use public::{KeyDer, MAX_KEY_DER, MAX_SIGNATURE, PublicKey, SignatureAlgorithm, ecdsa_numbers};
 pub use pure::PureVerifier;
 #[cfg(feature = "sign")]
 pub use sign::{Ed25519SigningKey, P384SigningKey, RsaSigningKey, SigningKey};

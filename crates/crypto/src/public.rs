@@ -179,9 +179,35 @@ impl PublicKey {
         Some(hasher.finish())
     }
 
+    /// Whether `name` is the hash of its DER.
+    pub fn is_named<C: Crypto>(&self, name: &[u8], algorithm: HashAlgorithm, crypto: &mut C) -> bool {
+        match algorithm {
+            // By itself: a build for a device has no other.
+            HashAlgorithm::Sha256 => self.key_hash(crypto) == name,
+            _ if algorithm.is_available() => {
+                self.hash(algorithm, crypto).is_some_and(|hash| hash.as_bytes() == name)
+            }
+            _ => false,
+        }
+    }
+
     /// SHA-256 of its DER: its name outside of images.
     pub fn key_hash(&self, crypto: &mut impl Crypto) -> crate::Sha256Digest {
-        crypto.sha256_of(self.der().as_bytes())
+        match self {
+            // By itself, as in `is_der`: a build for a device has no other, and makes no DER.
+            Self::P256(key) => key.key_hash(crypto),
+            #[cfg(any(feature = "p384", feature = "ed25519", feature = "rsa"))]
+            _ => crypto.sha256_of(self.der().as_bytes()),
+        }
+    }
+
+    /// Whether `der` is its DER.
+    pub fn is_der(&self, der: &[u8]) -> bool {
+        match self {
+            Self::P256(key) => key.is_spki_der(der),
+            #[cfg(any(feature = "p384", feature = "ed25519", feature = "rsa"))]
+            _ => self.der().as_bytes() == der,
+        }
     }
 
     /// Verifies a signature over the digest of an image.
@@ -223,9 +249,9 @@ impl PublicKey {
     /// The backend checks it again, and the ranges.
     pub fn is_signature_shape(&self, signature: &[u8]) -> bool {
         match self {
-            Self::P256(_) => is_ecdsa_der(signature, 32),
+            Self::P256(_) => ecdsa_numbers(signature, 32).is_some(),
             #[cfg(feature = "p384")]
-            Self::P384(_) => is_ecdsa_der(signature, 48),
+            Self::P384(_) => ecdsa_numbers(signature, 48).is_some(),
             #[cfg(feature = "ed25519")]
             Self::Ed25519(_) => signature.len() == 64,
             #[cfg(feature = "rsa")]
@@ -240,25 +266,30 @@ impl From<P256PublicKey> for PublicKey {
     }
 }
 
-/// Whether these bytes are a strict DER `SEQUENCE { INTEGER, INTEGER }` of two positive numbers of at most `size` bytes,
-/// with nothing behind it.
-fn is_ecdsa_der(bytes: &[u8], size: usize) -> bool {
-    fn integer(bytes: &[u8], size: usize) -> Option<&[u8]> {
-        let (value, rest) = match bytes {
-            [0x02, len, rest @ ..] => rest.split_at_checked(usize::from(*len))?,
-            _ => return None,
-        };
-        let positive = match value {
-            [0x00, next, ..] => *next >= 0x80 && value.len() <= size + 1,
-            [first, ..] => *first < 0x80 && value.len() <= size,
-            [] => false,
-        };
-        positive.then_some(rest)
-    }
-    match bytes {
+/// The two numbers of a strict DER `SEQUENCE { INTEGER, INTEGER }`, big-endian and without the zero that only says that a
+/// number is not negative; `None` unless both are positive or zero and of at most `size` bytes, with nothing behind them.
+pub fn ecdsa_numbers(signature: &[u8], size: usize) -> Option<[&[u8]; 2]> {
+    match signature {
+        // Two integers of at most 50 bytes: the length has one byte, and is less than 0x80.
         [0x30, len, body @ ..] if usize::from(*len) == body.len() && *len < 0x80 => {
-            integer(body, size).and_then(|rest| integer(rest, size)).is_some_and(<[u8]>::is_empty)
+            let (r, rest) = integer(body, size)?;
+            let (s, rest) = integer(rest, size)?;
+            rest.is_empty().then_some([r, s])
         }
-        _ => false,
+        _ => None,
     }
+}
+
+/// An INTEGER in its shortest form, and what follows it.
+#[inline(never)]
+fn integer(bytes: &[u8], size: usize) -> Option<(&[u8], &[u8])> {
+    let [0x02, len, rest @ ..] = bytes else { return None };
+    let (value, rest) = rest.split_at_checked(usize::from(*len))?;
+    let value = match value {
+        [0x00, value @ ..] if value.first().is_some_and(|first| *first >= 0x80) => value,
+        // Zero has one byte; in front of anything else it is not the shortest form.
+        [0x00] | [0x01..0x80, ..] => value,
+        _ => return None,
+    };
+    (value.len() <= size).then_some((value, rest))
 }

@@ -314,36 +314,53 @@ impl Header {
     pub fn parse(source: &(impl ReadAt + ?Sized), dialect: Dialect) -> Result<Self, Error> {
         let mut bytes = [0; HEADER_LEN];
         source.read_at(0, &mut bytes).map_err(|error| Error::read(error, 0))?;
-        if u32_at(&bytes, 0) != dialect.magic() {
-            return Err(Error::new(codes::BAD_MAGIC, 0));
-        }
-        let header = Self {
-            load_address: u32_at(&bytes, LOAD_ADDRESS),
-            header_size: u16_at(&bytes, HEADER_SIZE),
-            protected_size: u16_at(&bytes, PROTECTED_SIZE),
-            payload_size: u32_at(&bytes, PAYLOAD_SIZE),
-            flags: Flags::from_bits(u32_at(&bytes, FLAGS)),
-            version: Version::decode(bytes.get(VERSION..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 8])),
-        };
-        let positioned = Flags::RAM_LOAD.union(Flags::ROM_FIXED);
-        let checks = [
-            (usize::from(header.header_size) >= HEADER_LEN, codes::HEADER_SIZE, HEADER_SIZE),
-            (header.payload_size != 0, codes::EMPTY_PAYLOAD, PAYLOAD_SIZE),
-            (header.flags.bits() & !dialect.known_flags() == 0, codes::RESERVED_FLAGS, FLAGS),
-            (u32_at(&bytes, RESERVED) == 0, codes::RESERVED_FIELD, RESERVED),
-            // An address that no flag gives a meaning is ignored by one loader and obeyed by the next.
-            (
-                header.load_address == 0 || header.flags.intersects(positioned),
-                codes::LOAD_ADDRESS,
-                LOAD_ADDRESS,
-            ),
-        ];
-        for (passed, code, offset) in checks {
-            if !passed {
-                return Err(Error::new(code, offset as u32));
-            }
-        }
+        let mut header = Self::BLANK;
+        header.set(&bytes);
+        header.check(&bytes, dialect)?;
         Ok(header)
+    }
+
+    /// Every field zero.
+    pub(crate) const BLANK: Self = Self {
+        load_address: 0,
+        header_size: 0,
+        protected_size: 0,
+        payload_size: 0,
+        flags: Flags::NONE,
+        version: Version { major: 0, minor: 0, revision: 0, build: 0 },
+    };
+
+    /// Takes the fields from the 32 bytes.
+    pub(crate) fn set(&mut self, bytes: &[u8; HEADER_LEN]) {
+        self.load_address = u32_at(bytes, LOAD_ADDRESS);
+        self.header_size = u16_at(bytes, HEADER_SIZE);
+        self.protected_size = u16_at(bytes, PROTECTED_SIZE);
+        self.payload_size = u32_at(bytes, PAYLOAD_SIZE);
+        self.flags = Flags::from_bits(u32_at(bytes, FLAGS));
+        self.version = Version::decode(bytes.get(VERSION..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 8]));
+    }
+
+    /// Checks what these bytes say.
+    pub(crate) fn check(&self, bytes: &[u8; HEADER_LEN], dialect: Dialect) -> Result<(), Error> {
+        let header = self;
+        let positioned = Flags::RAM_LOAD.union(Flags::ROM_FIXED);
+        let (code, offset) = if u32_at(bytes, 0) != dialect.magic() {
+            (codes::BAD_MAGIC, 0)
+        } else if usize::from(header.header_size) < HEADER_LEN {
+            (codes::HEADER_SIZE, HEADER_SIZE)
+        } else if header.payload_size == 0 {
+            (codes::EMPTY_PAYLOAD, PAYLOAD_SIZE)
+        } else if header.flags.bits() & !dialect.known_flags() != 0 {
+            (codes::RESERVED_FLAGS, FLAGS)
+        } else if u32_at(bytes, RESERVED) != 0 {
+            (codes::RESERVED_FIELD, RESERVED)
+        } else if header.load_address != 0 && !header.flags.intersects(positioned) {
+            // An address that no flag gives a meaning is ignored by one loader and obeyed by the next.
+            (codes::LOAD_ADDRESS, LOAD_ADDRESS)
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(code, offset as u32))
     }
 }
 

@@ -39,5 +39,5 @@ pub use plain::{Plain, open_key};
 pub use read::{ReadAt, ReadError};
 pub use tlv::{Area, Kind, Tlv, TlvType};
 pub use verify::{
-    Dependencies, Policy, RamWindow, VerifiedImage, check_tail, digest, stated_hash, verify, walk,
+    Dependencies, Policy, RamWindow, VerifiedImage, check_tail, digest, stated_hash, verify, verify_dyn, walk,
 };

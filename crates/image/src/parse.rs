@@ -6,13 +6,11 @@ use ironroot_codes::{Code, image as codes};
 use ironroot_crypto::{HashAlgorithm, KeyBits, Sealing};
 
 use crate::header::{u16_at, u32_at};
-use crate::{Area, Dialect, Error, Header, Kind, ReadAt, Tlv, TlvType, Version};
+use crate::tlv::hash_algorithm;
+use crate::{Area, Dialect, Error, HEADER_LEN, Header, Kind, ReadAt, Tlv, TlvType, Version};
 
 /// Length of the info header of a TLV area, and of the header of a TLV.
 const TLV_HEADER: u32 = 4;
-
-// Which kinds were seen is kept in the bits of a u16.
-const _: () = assert!((Kind::Custom as u32) < u16::BITS);
 
 /// What bounds an image from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,34 +41,66 @@ pub struct Dependency {
     pub version: Version,
 }
 
+/// Kinds of TLV.
+const KINDS: usize = Kind::Custom as usize + 1;
+
 /// An image whose structure is sound: every area and TLV lies where it must, and nothing is ambiguous. Its content is
 /// not verified.
-#[derive(Clone, Debug, PartialEq, Eq)]
+// Plain bytes and words as far as possible: what is compared and copied is then one block of memory.
+#[derive(Clone, Copy, Debug)]
 pub struct Image {
     header: Header,
     limits: Limits,
     end: u32,
-    hash: Option<Tlv>,
-    key_id: Option<Tlv>,
-    signature: Option<Tlv>,
-    pure: bool,
-    encrypted_key: Option<Tlv>,
-    security_counter: Option<u32>,
-    vendor_id: Option<[u8; 16]>,
-    class_id: Option<[u8; 16]>,
     dependencies: u16,
+    /// The header as it is in the image.
+    raw: [u8; HEADER_LEN],
+    /// The last TLV of each kind: its offset; its number, and its length shifted by 16. No TLV has the number 0.
+    places: [[u32; 2]; KINDS],
+    /// What [`VALUES`] names.
+    values: [[u8; LONGEST_VALUE]; VALUES.len()],
 }
+
+/// The kinds whose value is kept, each of one length.
+const VALUES: [Kind; 4] = [Kind::PureSignature, Kind::SecurityCounter, Kind::VendorId, Kind::ClassId];
+const LONGEST_VALUE: usize = 16;
+
+impl PartialEq for Image {
+    /// `header` is what the bytes say.
+    fn eq(&self, other: &Self) -> bool {
+        self.raw == other.raw
+            && self.places.as_flattened() == other.places.as_flattened()
+            && self.values.as_flattened() == other.values.as_flattened()
+            && (self.end, self.dependencies) == (other.end, other.dependencies)
+            && self.limits == other.limits
+    }
+}
+
+impl Eq for Image {}
 
 impl Image {
     /// Reads header and TLVs and checks everything that can be checked without a key.
     pub fn parse(source: &(impl ReadAt + ?Sized), limits: Limits) -> Result<Self, Error> {
-        Self::parse_from(&source, limits)
+        Self::parse_dyn(&source, limits)
     }
 
-    /// One for all kinds of source: a device that reads its slots in three ways has the parser once.
+    /// [`Self::parse`], once for all kinds of source.
     #[inline(never)]
-    fn parse_from(source: &dyn ReadAt, limits: Limits) -> Result<Self, Error> {
-        let header = Header::parse(source, limits.dialect)?;
+    pub fn parse_dyn(source: &dyn ReadAt, limits: Limits) -> Result<Self, Error> {
+        // Filled where it is: it is a few hundred bytes.
+        let mut image = Self {
+            header: Header::BLANK,
+            limits,
+            end: 0,
+            dependencies: 0,
+            raw: [0; HEADER_LEN],
+            places: [[0; 2]; KINDS],
+            values: [[0; LONGEST_VALUE]; VALUES.len()],
+        };
+        fetch(source, 0, &mut image.raw)?;
+        image.header.set(&image.raw);
+        image.header.check(&image.raw, limits.dialect)?;
+        let header = image.header;
         let bounds = Bounds { len: source.len(), max: limits.max_size };
         let payload_end = bounds.extend(u32::from(header.header_size), header.payload_size)?;
         let protected_end = bounds.extend(payload_end, u32::from(header.protected_size))?;
@@ -89,23 +119,10 @@ impl Image {
         if u32::from(total) < TLV_HEADER {
             return Err(Error::new(codes::TLV_SIZE, protected_end));
         }
-        let mut image = Self {
-            header,
-            limits,
-            end: bounds.extend(protected_end, u32::from(total))?,
-            hash: None,
-            key_id: None,
-            signature: None,
-            pure: false,
-            encrypted_key: None,
-            security_counter: None,
-            vendor_id: None,
-            class_id: None,
-            dependencies: 0,
-        };
-        let mut seen = 0;
-        for tlv in image.tlvs(source) {
-            image.take(source, tlv?, &mut seen)?;
+        image.end = bounds.extend(protected_end, u32::from(total))?;
+        let mut tlvs = image.tlvs(source);
+        while let Some(tlv) = tlvs.step()? {
+            image.take(source, tlv)?;
         }
         image.check_key_hash()?;
         image.check_encryption()?;
@@ -144,52 +161,80 @@ impl Image {
         self.end
     }
 
+    /// The number of the last TLV of a kind; 0 if there is none.
+    pub(crate) fn number(&self, kind: Kind) -> u16 {
+        self.places.get(kind as usize).map_or(0, |[_, word]| *word as u16)
+    }
+
+    /// Offset and length of the value of the last TLV of a kind.
+    pub(crate) fn at(&self, kind: Kind) -> Option<(u32, usize)> {
+        let [offset, word] = *self.places.get(kind as usize)?;
+        (word != 0).then_some((offset, (word >> 16) as usize))
+    }
+
+    /// The last TLV of a kind.
+    fn last(&self, kind: Kind) -> Option<Tlv> {
+        let [offset, word] = *self.places.get(kind as usize)?;
+        Some(Tlv { ty: TlvType::of(word as u16)?, offset, len: (word >> 16) as u16 })
+    }
+
+    /// The value of a kind, if the image has it.
+    fn value(&self, kind: Kind) -> Option<&[u8; LONGEST_VALUE]> {
+        let index = VALUES.iter().position(|known| *known == kind)?;
+        self.has(kind).then_some(self.values.get(index)?)
+    }
+
+    /// Whether it has a TLV of this kind.
+    pub(crate) fn has(&self, kind: Kind) -> bool {
+        self.number(kind) != 0
+    }
+
     /// The hash TLV, of whatever algorithm.
     pub fn hash(&self) -> Option<Tlv> {
-        self.hash
+        self.last(Kind::Hash)
     }
 
     /// The algorithm of the hash.
     pub fn hash_algorithm(&self) -> Option<HashAlgorithm> {
-        self.hash.and_then(|tlv| tlv.ty.hash_algorithm())
+        hash_algorithm(self.number(Kind::Hash))
     }
 
     /// The TLV that names the key of the signature: [`TlvType::KEYHASH`] or [`TlvType::PUBKEY`].
     pub fn key_id(&self) -> Option<Tlv> {
-        self.key_id
+        self.last(Kind::KeyId)
     }
 
     /// How the payload is encrypted; `None` if it is not. Says what header and TLV say: an image that was decrypted where
     /// it lies, or was installed in plain with `--clear`, says the same.
     pub fn encryption(&self) -> Option<Encryption> {
-        let tlv = self.encrypted_key?;
+        let tlv = self.last(Kind::EncryptedKey)?;
         let bits = self.key_bits().ok()??;
         Some(Encryption { sealing: tlv.ty.sealing()?, bits, tlv })
     }
 
     /// The signature TLV, of whatever algorithm.
     pub fn signature(&self) -> Option<Tlv> {
-        self.signature
+        self.last(Kind::Signature)
     }
 
     /// Whether the signature is over the content instead of the digest.
     pub fn has_pure_signature(&self) -> bool {
-        self.pure
+        self.has(Kind::PureSignature)
     }
 
     /// The security counter.
     pub fn security_counter(&self) -> Option<u32> {
-        self.security_counter
+        self.value(Kind::SecurityCounter).map(|value| u32_at(value, 0))
     }
 
     /// The vendor's UUID.
     pub fn vendor_id(&self) -> Option<&[u8; 16]> {
-        self.vendor_id.as_ref()
+        self.value(Kind::VendorId)
     }
 
     /// The UUID of the class of devices.
     pub fn class_id(&self) -> Option<&[u8; 16]> {
-        self.class_id.as_ref()
+        self.value(Kind::ClassId)
     }
 
     /// How many other images this one depends on.
@@ -211,49 +256,51 @@ impl Image {
 
     /// Walks the TLVs of both areas, protected first.
     pub fn tlvs<'s, S: ReadAt + ?Sized>(&self, source: &'s S) -> Tlvs<'s, S> {
-        let (protected, unprotected) = (self.protected(), self.unprotected());
-        let position = protected.start;
-        let dialect = self.limits.dialect;
-        Tlvs { source, dialect, protected, unprotected, position, area: Area::Protected, started: false }
+        let Range { start, end: protected_end } = self.protected();
+        // Behind the info header, if there is a protected area.
+        let position = if start == protected_end { start } else { start.saturating_add(TLV_HEADER) };
+        let (end, dialect) = (self.end, self.limits.dialect);
+        Tlvs { source, dialect, protected_end, end, position, area: Area::Protected }
     }
 
     /// Takes the meaning of one TLV into the image.
-    fn take(&mut self, source: &(impl ReadAt + ?Sized), tlv: Tlv, seen: &mut u16) -> Result<(), Error> {
-        let bit = 1_u16 << tlv.ty.kind as u16;
-        if *seen & bit != 0 && !tlv.ty.may_repeat() {
+    fn take(&mut self, source: &dyn ReadAt, tlv: Tlv) -> Result<(), Error> {
+        let kind = tlv.ty.kind;
+        if self.has(kind) && !tlv.ty.may_repeat() {
             return Err(Error::new(codes::TLV_DUPLICATE, tlv.offset));
         }
-        *seen |= bit;
-        match tlv.ty.kind {
-            Kind::Hash => self.hash = Some(tlv),
-            Kind::KeyId => {
-                // A key named after its signature would name it for the next one, of which there is none.
-                if self.signature.is_some() {
-                    return Err(Error::new(codes::TLV_ORDER, tlv.offset));
+        // A key named after its signature would name it for the next one, of which there is none.
+        if kind == Kind::KeyId && self.has(Kind::Signature) {
+            return Err(Error::new(codes::TLV_ORDER, tlv.offset));
+        }
+        if let Some(place) = self.places.get_mut(kind as usize) {
+            *place = [tlv.offset, u32::from(tlv.ty.number) | u32::from(tlv.len) << 16];
+        }
+        if kind == Kind::Dependency {
+            self.dependencies = self.dependencies.saturating_add(1);
+        }
+        for (value, known) in self.values.iter_mut().zip(VALUES) {
+            if kind == known
+                // The table of types gives these kinds one length, which fits.
+                && let Some(value) = value.get_mut(..usize::from(tlv.len))
+            {
+                fetch(source, tlv.offset, value)?;
+                // Its presence is what other loaders go by, so another value must not mean its absence here.
+                if kind == Kind::PureSignature && *value != [1] {
+                    return Err(Error::new(codes::TLV_VALUE, tlv.offset));
                 }
-                self.key_id = Some(tlv);
             }
-            Kind::Signature => self.signature = Some(tlv),
-            // Its presence is what other loaders go by, so another value must not mean its absence here.
-            Kind::PureSignature => match value::<1>(source, tlv)? {
-                [1] => self.pure = true,
-                _ => return Err(Error::new(codes::TLV_VALUE, tlv.offset)),
-            },
-            Kind::EncryptedKey => self.encrypted_key = Some(tlv),
-            Kind::SecurityCounter => self.security_counter = Some(u32_at(&value::<4>(source, tlv)?, 0)),
-            Kind::VendorId => self.vendor_id = Some(value(source, tlv)?),
-            Kind::ClassId => self.class_id = Some(value(source, tlv)?),
-            Kind::Dependency => self.dependencies = self.dependencies.saturating_add(1),
-            Kind::BootRecord | Kind::Compression | Kind::Custom => {}
         }
         Ok(())
     }
 
     /// A key is named by the hash that the image has. Of another length, it would be compared with a part.
     fn check_key_hash(&self) -> Result<(), Error> {
-        match (self.key_id, self.hash) {
-            (Some(id), Some(hash)) if id.ty == TlvType::KEYHASH && id.len != hash.len => {
-                Err(Error::new(codes::TLV_LENGTH, id.offset))
+        match (self.at(Kind::KeyId), self.at(Kind::Hash)) {
+            (Some((offset, id)), Some((_, hash)))
+                if self.number(Kind::KeyId) == TlvType::KEYHASH.number && id != hash =>
+            {
+                Err(Error::new(codes::TLV_LENGTH, offset))
             }
             _ => Ok(()),
         }
@@ -274,14 +321,15 @@ impl Image {
     /// The flags say whether and how the payload is encrypted, the TLV how to get the key: one without the other would
     /// be taken for plain by one reader and for encrypted by another.
     fn check_encryption(&self) -> Result<(), Error> {
-        let consistent = match (self.key_bits()?, self.encrypted_key) {
+        let encrypted_key = self.last(Kind::EncryptedKey);
+        let consistent = match (self.key_bits()?, encrypted_key) {
             (None, None) => true,
             (Some(bits), Some(tlv)) => {
                 tlv.len == if bits == KeyBits::Aes128 { tlv.ty.min } else { tlv.ty.max }
             }
             _ => false,
         };
-        let offset = self.encrypted_key.map_or(16, |tlv| tlv.offset);
+        let offset = encrypted_key.map_or(16, |tlv| tlv.offset);
         if consistent { Ok(()) } else { Err(Error::new(codes::ENCRYPTION_MISMATCH, offset)) }
     }
 }
@@ -295,8 +343,7 @@ struct Bounds {
 impl Bounds {
     /// The end of `size` more bytes at `start`.
     fn extend(&self, start: u32, size: u32) -> Result<u32, Error> {
-        match start.checked_add(size) {
-            Some(end) if end > self.max => Err(Error::new(codes::TOO_LARGE, start)),
+        match start.checked_add(size).filter(|end| *end <= self.max) {
             Some(end) if end > self.len => Err(Error::new(codes::TRUNCATED, start)),
             Some(end) => Ok(end),
             None => Err(Error::new(codes::TOO_LARGE, start)),
@@ -305,8 +352,9 @@ impl Bounds {
 }
 
 /// The total of the info header at `offset`, which must be that of `area`.
-fn area_total(source: &(impl ReadAt + ?Sized), offset: u32, area: Area, missing: Code) -> Result<u16, Error> {
-    let bytes: [u8; TLV_HEADER as usize] = read(source, offset)?;
+fn area_total(source: &dyn ReadAt, offset: u32, area: Area, missing: Code) -> Result<u16, Error> {
+    let mut bytes = [0; TLV_HEADER as usize];
+    fetch(source, offset, &mut bytes)?;
     let magic = u16_at(&bytes, 0);
     if magic == area.magic() {
         Ok(u16_at(&bytes, 2))
@@ -318,22 +366,21 @@ fn area_total(source: &(impl ReadAt + ?Sized), offset: u32, area: Area, missing:
     }
 }
 
-fn read<const N: usize>(source: &(impl ReadAt + ?Sized), offset: u32) -> Result<[u8; N], Error> {
-    let mut bytes = [0; N];
-    source.read_at(offset, &mut bytes).map_err(|error| Error::read(error, offset))?;
-    Ok(bytes)
+/// Fills `buffer` from `offset`.
+fn fetch(source: &(impl ReadAt + ?Sized), offset: u32, buffer: &mut [u8]) -> Result<(), Error> {
+    source.read_at(offset, buffer).map_err(|error| Error::read(error, offset))
 }
 
-/// The value of a TLV whose type has exactly `N` bytes.
-fn value<const N: usize>(source: &(impl ReadAt + ?Sized), tlv: Tlv) -> Result<[u8; N], Error> {
-    if usize::from(tlv.len) != N {
-        return Err(Error::new(codes::TLV_LENGTH, tlv.offset));
-    }
-    read(source, tlv.offset)
-}
+/// Length of the value of a dependency.
+const DEPENDENCY_LEN: usize = 12;
 
 fn dependency(source: &(impl ReadAt + ?Sized), tlv: Tlv) -> Result<Dependency, Error> {
-    let [image, 0, 0, 0, version @ ..] = value::<12>(source, tlv)? else {
+    let mut value = [0; DEPENDENCY_LEN];
+    if usize::from(tlv.len) != DEPENDENCY_LEN {
+        return Err(Error::new(codes::TLV_LENGTH, tlv.offset));
+    }
+    fetch(source, tlv.offset, &mut value)?;
+    let [image, 0, 0, 0, version @ ..] = value else {
         return Err(Error::new(codes::TLV_VALUE, tlv.offset));
     };
     Ok(Dependency { image, version: Version::decode(&version) })
@@ -343,46 +390,31 @@ fn dependency(source: &(impl ReadAt + ?Sized), tlv: Tlv) -> Result<Dependency, E
 pub struct Tlvs<'s, S: ReadAt + ?Sized> {
     source: &'s S,
     dialect: Dialect,
-    protected: Range<u32>,
-    unprotected: Range<u32>,
+    protected_end: u32,
+    end: u32,
     position: u32,
     area: Area,
-    /// Whether the info header of the current area was passed.
-    started: bool,
 }
 
 impl<S: ReadAt + ?Sized> Tlvs<'_, S> {
     fn step(&mut self) -> Result<Option<Tlv>, Error> {
-        loop {
-            let bounds = match self.area {
-                Area::Protected => &self.protected,
-                Area::Unprotected => &self.unprotected,
-            };
-            if !self.started && !bounds.is_empty() {
-                self.position = bounds.start.saturating_add(TLV_HEADER);
-            }
-            self.started = true;
-            if self.position < bounds.end {
-                let (tlv, next) = self.tlv(bounds.end)?;
-                self.position = next;
-                return Ok(Some(tlv));
-            }
-            if self.area == Area::Unprotected {
-                return Ok(None);
-            }
+        if self.area == Area::Protected && self.position >= self.protected_end {
             self.area = Area::Unprotected;
-            self.started = false;
+            self.position = self.protected_end.saturating_add(TLV_HEADER);
         }
-    }
-
-    /// The TLV at the position, and where the next one is.
-    fn tlv(&self, end: u32) -> Result<(Tlv, u32), Error> {
+        let end = if self.area == Area::Protected { self.protected_end } else { self.end };
         let at = self.position;
+        if at >= end {
+            return Ok(None);
+        }
         let out_of_area = Error::new(codes::TLV_OUT_OF_AREA, at);
         let offset = at.checked_add(TLV_HEADER).filter(|offset| *offset <= end).ok_or(out_of_area)?;
-        let bytes: [u8; TLV_HEADER as usize] = read(self.source, at)?;
+        let mut bytes = [0; TLV_HEADER as usize];
+        fetch(self.source, at, &mut bytes)?;
         let len = u16_at(&bytes, 2);
-        let next = offset.checked_add(u32::from(len)).filter(|next| *next <= end).ok_or(out_of_area)?;
+        if u32::from(len) > end.saturating_sub(offset) {
+            return Err(out_of_area);
+        }
         let ty = TlvType::of(u16_at(&bytes, 0)).filter(|ty| ty.is_of(self.dialect));
         let ty = ty.ok_or(Error::new(codes::TLV_UNKNOWN, at))?;
         if ty.area != self.area {
@@ -391,7 +423,8 @@ impl<S: ReadAt + ?Sized> Tlvs<'_, S> {
         if !(ty.min..=ty.max).contains(&len) {
             return Err(Error::new(codes::TLV_LENGTH, at));
         }
-        Ok((Tlv { ty, offset, len }, next))
+        self.position = offset.saturating_add(u32::from(len));
+        Ok(Some(Tlv { ty, offset, len }))
     }
 }
 
@@ -402,8 +435,7 @@ impl<S: ReadAt + ?Sized> Iterator for Tlvs<'_, S> {
         let step = self.step();
         if step.is_err() {
             self.area = Area::Unprotected;
-            self.started = true;
-            self.position = self.unprotected.end;
+            self.position = self.end;
         }
         step.transpose()
     }

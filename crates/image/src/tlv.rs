@@ -197,12 +197,7 @@ impl TlvType {
 
     /// The hash that a hash TLV holds.
     pub const fn hash_algorithm(&self) -> Option<HashAlgorithm> {
-        match self.number {
-            0x10 => Some(HashAlgorithm::Sha256),
-            0x11 => Some(HashAlgorithm::Sha384),
-            0x12 => Some(HashAlgorithm::Sha512),
-            _ => None,
-        }
+        hash_algorithm(self.number)
     }
 
     /// How the image key in an encryption TLV is sealed.
@@ -220,6 +215,16 @@ impl TlvType {
     /// Whether an image may have several TLVs of this kind.
     pub(crate) const fn may_repeat(&self) -> bool {
         matches!(self.kind, Kind::Dependency | Kind::Compression | Kind::Custom)
+    }
+}
+
+/// The hash that a TLV of this number holds.
+pub(crate) const fn hash_algorithm(number: u16) -> Option<HashAlgorithm> {
+    match number {
+        0x10 => Some(HashAlgorithm::Sha256),
+        0x11 => Some(HashAlgorithm::Sha384),
+        0x12 => Some(HashAlgorithm::Sha512),
+        _ => None,
     }
 }
 

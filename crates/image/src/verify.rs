@@ -13,7 +13,7 @@ use ironroot_crypto::{
     SignatureAlgorithm, Verdict,
 };
 
-use crate::{Error, Flags, Header, Image, ReadAt, Tlv, TlvType};
+use crate::{Error, Flags, Header, Image, Kind, ReadAt, TlvType};
 
 /// Bytes that are read and hashed at a time: a bounded piece of stack.
 const PIECE: usize = 512;
@@ -145,12 +145,12 @@ pub fn verify<C: Crypto>(
     policy: &Policy,
     crypto: &mut C,
 ) -> Result<VerifiedImage, Error> {
-    verify_from(image, &source, keys, policy, crypto)
+    verify_dyn(image, &source, keys, policy, crypto)
 }
 
-/// One for all kinds of source, as the parser.
+/// [`verify()`], once for all kinds of source.
 #[inline(never)]
-fn verify_from<C: Crypto>(
+pub fn verify_dyn<C: Crypto>(
     image: &Image,
     source: &dyn ReadAt,
     keys: &[PublicKey],
@@ -159,13 +159,12 @@ fn verify_from<C: Crypto>(
 ) -> Result<VerifiedImage, Error> {
     check_flags(image, policy)?;
     let mut hasher = image_hasher(image, crypto)?;
-    let signature = stated_signature(image)?;
-    let (key_index, key_hash) = find_key(image, source, keys, crypto)?;
-    let check =
-        Check { source, tlv: signature, keys, key_index, padded: image.limits().dialect.pads_signatures() };
-    check.matches(image)?;
+    let check = Check { image, source, keys };
+    check.kind()?;
+    let key_index = find_key(image, source, keys, crypto)?;
+    check.matches(key_index)?;
 
-    let mut pure = check.begin_pure(image)?;
+    let mut pure = check.begin_pure(key_index)?;
     walk(image, source, &mut |piece| {
         hasher.update(piece);
         if let Some(pure) = &mut pure {
@@ -173,31 +172,44 @@ fn verify_from<C: Crypto>(
         }
     })?;
     let digest = hasher.finish();
-    if !Verdict::of_equal(digest.as_bytes(), stated_hash(image, source)?.as_bytes()).is_accepted() {
+    let mut buffer = [0; MAX_DIGEST];
+    let stated = value(source, image.at(Kind::Hash), &mut buffer, codes::HASH_UNSUPPORTED)?;
+    if !Verdict::of_equal(digest.as_bytes(), stated).is_accepted() {
         return Err(Error::new(codes::HASH_MISMATCH, 0));
     }
 
-    let first = check.signature(&digest, pure, crypto)?;
-    if !first.is_accepted() {
-        return Err(Error::new(codes::SIGNATURE_INVALID, signature.offset));
-    }
-    let check = Check { key_index: black_box(key_index), ..check };
-    let mut pure = check.begin_pure(image)?;
+    let first = check.signature(key_index, &digest, pure, crypto)?;
+    let again = black_box(key_index);
+    let mut pure = check.begin_pure(again)?;
     if let Some(pure) = &mut pure {
         walk(image, source, &mut |piece| pure.update(piece))?;
     }
-    let second = check.signature(black_box(&digest), pure, crypto)?;
-    if !second.is_accepted() {
-        return Err(Error::new(codes::SIGNATURE_INVALID, signature.offset));
-    }
+    let second = check.signature(again, black_box(&digest), pure, crypto)?;
 
     // The TLVs were read before they were hashed. Whoever can change the memory in between, or the bus, could have shown
     // another counter or class to the parser than to the hash.
-    if Image::parse(source, image.limits())? != *image {
+    if Image::parse_dyn(source, image.limits())? != *image {
         return Err(Error::new(codes::CHANGED_WHILE_VERIFIED, 0));
     }
     check_policy(image, policy)?;
-    Ok(VerifiedImage { image: image.clone(), digest, key_index, key_hash, seal: seal(first, second) })
+    let key_hash = match keys.get(key_index) {
+        Some(key) => key.key_hash(crypto),
+        None => return Err(Error::new(codes::UNKNOWN_KEY, 0)),
+    };
+    Ok(VerifiedImage { image: *image, digest, key_index, key_hash, seal: seal(first, second) })
+}
+
+/// The value of the TLV at `place` (offset and length), at the start of `buffer`.
+fn value<'b>(
+    source: &dyn ReadAt,
+    place: Option<(u32, usize)>,
+    buffer: &'b mut [u8],
+    too_long: Code,
+) -> Result<&'b [u8], Error> {
+    let (offset, len) = place.unwrap_or_default();
+    let value = buffer.get_mut(..len).ok_or(Error::new(too_long, offset))?;
+    source.read_at(offset, value).map_err(|error| Error::read(error, offset))?;
+    Ok(value)
 }
 
 /// The hash over what an image's signature covers: header with padding, payload, protected TLVs. The algorithm is that of
@@ -263,19 +275,25 @@ fn image_hasher<C: Crypto>(image: &Image, crypto: &mut C) -> Result<Hasher<C>, E
 fn check_flags(image: &Image, policy: &Policy) -> Result<(), Error> {
     let header = image.header();
     let has = |flag| header.flags.intersects(flag);
-    let forbidden: [(bool, Code); 6] = [
-        (image.encryption().is_some() && !policy.encrypted, codes::ENCRYPTED),
-        (has(Flags::NON_BOOTABLE) && !policy.non_bootable, codes::NON_BOOTABLE),
-        (has(Flags::RAM_LOAD) && policy.ram_load.is_none(), codes::RAM_LOAD),
-        (!has(Flags::RAM_LOAD) && policy.ram_load.is_some(), codes::NOT_RAM_LOAD),
-        (has(Flags::COMPRESSED), codes::COMPRESSED),
-        (has(Flags::POSITION_INDEPENDENT), codes::POSITION_INDEPENDENT),
-    ];
-    for (found, code) in forbidden {
-        if found {
-            return Err(Error::new(code, FLAGS_OFFSET as u32));
-        }
-    }
+    let code = if image.has(Kind::EncryptedKey) && !policy.encrypted {
+        codes::ENCRYPTED
+    } else if has(Flags::NON_BOOTABLE) && !policy.non_bootable {
+        codes::NON_BOOTABLE
+    } else if has(Flags::RAM_LOAD) != policy.ram_load.is_some() {
+        if has(Flags::RAM_LOAD) { codes::RAM_LOAD } else { codes::NOT_RAM_LOAD }
+    } else if has(Flags::COMPRESSED) {
+        codes::COMPRESSED
+    } else if has(Flags::POSITION_INDEPENDENT) {
+        codes::POSITION_INDEPENDENT
+    } else {
+        return check_addresses(image, policy);
+    };
+    Err(Error::new(code, FLAGS_OFFSET as u32))
+}
+
+/// Whether the image is where it says that it has to be.
+fn check_addresses(image: &Image, policy: &Policy) -> Result<(), Error> {
+    let header = image.header();
     // Without the upper bound a signed image could lie about its address and overwrite the loader that verifies it.
     if let Some(window) = policy.ram_load {
         let into = header.load_address.checked_sub(window.start);
@@ -285,22 +303,11 @@ fn check_flags(image: &Image, policy: &Policy) -> Result<(), Error> {
         }
     }
     match policy.slot_address {
-        Some(address) if has(Flags::ROM_FIXED) && header.load_address != address => {
+        Some(address) if header.flags.intersects(Flags::ROM_FIXED) && header.load_address != address => {
             Err(Error::new(codes::LOAD_ADDRESS, 4))
         }
         _ => Ok(()),
     }
-}
-
-/// The signature, if this build could verify one of its kind.
-fn stated_signature(image: &Image) -> Result<Tlv, Error> {
-    let tlv = image.signature().ok_or(Error::new(codes::SIGNATURE_MISSING, image.unprotected().start))?;
-    let available = match tlv.ty {
-        ty if ty == TlvType::ECDSA => true,
-        ty if ty == TlvType::ED25519 => SignatureAlgorithm::Ed25519.is_available(),
-        _ => SignatureAlgorithm::Rsa2048.is_available(),
-    };
-    if available { Ok(tlv) } else { Err(Error::new(codes::SIGNATURE_UNSUPPORTED, tlv.offset)) }
 }
 
 /// The TLV type that the signatures of an algorithm have.
@@ -313,107 +320,128 @@ pub(crate) const fn signature_type(algorithm: SignatureAlgorithm) -> TlvType {
     }
 }
 
-/// The trusted key that the image names, and its hash.
+/// Which trusted key the image names.
 fn find_key<C: Crypto>(
     image: &Image,
-    source: &(impl ReadAt + ?Sized),
+    source: &dyn ReadAt,
     keys: &[PublicKey],
     crypto: &mut C,
-) -> Result<(usize, Sha256Digest), Error> {
+) -> Result<usize, Error> {
     const LONGEST: usize = if MAX_KEY_DER > MAX_DIGEST { MAX_KEY_DER } else { MAX_DIGEST };
     let at = image.unprotected().start;
     if keys.is_empty() {
         return Err(Error::new(codes::NO_TRUSTED_KEYS, at));
     }
-    let tlv = image.key_id().ok_or(Error::new(codes::KEY_ID_MISSING, at))?;
-    let unknown = Error::new(codes::UNKNOWN_KEY, at);
+    let place = image.at(Kind::KeyId);
+    if place.is_none() {
+        return Err(Error::new(codes::KEY_ID_MISSING, at));
+    }
     let mut buffer = [0; LONGEST];
     // A key that is longer than any of this build is none of them.
-    let wanted = buffer.get_mut(..usize::from(tlv.len)).ok_or(unknown)?;
-    source.read_at(tlv.offset, wanted).map_err(|error| Error::read(error, tlv.offset))?;
+    let wanted = value(source, place, &mut buffer, codes::UNKNOWN_KEY)?;
+    let whole = image.number(Kind::KeyId) == TlvType::PUBKEY.number;
     let algorithm = image.hash_algorithm().ok_or(Error::new(codes::HASH_MISSING, at))?;
     for (index, key) in keys.iter().enumerate() {
-        let found = if tlv.ty == TlvType::PUBKEY {
-            key.der().as_bytes() == wanted
-        } else {
-            key.hash(algorithm, crypto).is_some_and(|hash| hash.as_bytes() == wanted)
-        };
+        let found = if whole { key.is_der(wanted) } else { key.is_named(wanted, algorithm, crypto) };
         if found {
-            return Ok((index, key.key_hash(crypto)));
+            return Ok(index);
         }
     }
-    Err(unknown)
+    Err(Error::new(codes::UNKNOWN_KEY, at))
 }
 
-/// One verification, with signature and key fetched anew each time.
-#[derive(Clone, Copy)]
-struct Check<'a, S: ?Sized> {
-    source: &'a S,
-    tlv: Tlv,
+/// The signature of an image: fetched anew, with its key, each time it is verified.
+struct Check<'a> {
+    image: &'a Image,
+    source: &'a dyn ReadAt,
     keys: &'a [PublicKey],
-    key_index: usize,
-    /// Whether zeros may stand behind an ECDSA signature.
-    padded: bool,
 }
 
-impl<S: ReadAt + ?Sized> Check<'_, S> {
-    /// Whether key, kind of signature and hash belong together.
-    fn matches(&self, image: &Image) -> Result<(), Error> {
-        let algorithm = match self.keys.get(self.key_index) {
-            Some(key) => key.algorithm(),
-            None => return Err(Error::new(codes::UNKNOWN_KEY, self.tlv.offset)),
-        };
-        let pure = image.has_pure_signature();
-        if signature_type(algorithm) != self.tlv.ty || (pure && algorithm != SignatureAlgorithm::Ed25519) {
-            return Err(Error::new(codes::SIGNATURE_NOT_FOR_KEY, self.tlv.offset));
+impl Check<'_> {
+    fn error(&self, code: Code) -> Error {
+        Error::new(code, self.image.at(Kind::Signature).map_or(0, |(offset, _)| offset))
+    }
+
+    /// Whether there is a signature of a kind that this build could verify.
+    fn kind(&self) -> Result<(), Error> {
+        let number = self.image.number(Kind::Signature);
+        if number == 0 {
+            return Err(Error::new(codes::SIGNATURE_MISSING, self.image.unprotected().start));
         }
-        match image.hash_algorithm() {
+        let available = if number == TlvType::ECDSA.number {
+            true
+        } else if number == TlvType::ED25519.number {
+            SignatureAlgorithm::Ed25519.is_available()
+        } else {
+            SignatureAlgorithm::Rsa2048.is_available()
+        };
+        if available { Ok(()) } else { Err(self.error(codes::SIGNATURE_UNSUPPORTED)) }
+    }
+
+    /// Whether key, kind of signature and hash belong together.
+    fn matches(&self, key_index: usize) -> Result<(), Error> {
+        let Some(key) = self.keys.get(key_index) else { return Err(self.error(codes::UNKNOWN_KEY)) };
+        let algorithm = key.algorithm();
+        let pure = self.image.has_pure_signature();
+        if signature_type(algorithm).number != self.image.number(Kind::Signature)
+            || (pure && algorithm != SignatureAlgorithm::Ed25519)
+        {
+            return Err(self.error(codes::SIGNATURE_NOT_FOR_KEY));
+        }
+        match self.image.hash_algorithm() {
             Some(hash) if algorithm.accepts(hash, pure) => Ok(()),
-            _ => Err(Error::new(codes::HASH_NOT_FOR_KEY, self.tlv.offset)),
+            _ => Err(self.error(codes::HASH_NOT_FOR_KEY)),
         }
     }
 
-    fn read<'b>(&self, buffer: &'b mut [u8; MAX_SIGNATURE]) -> Result<&'b [u8], Error> {
-        let malformed = Error::new(codes::SIGNATURE_MALFORMED, self.tlv.offset);
-        let signature = buffer.get_mut(..usize::from(self.tlv.len)).ok_or(malformed)?;
-        self.source
-            .read_at(self.tlv.offset, signature)
-            .map_err(|error| Error::read(error, self.tlv.offset))?;
-        let signature = if self.padded { unpadded(signature) } else { &*signature };
-        match self.keys.get(self.key_index) {
-            Some(key) if key.is_signature_shape(signature) => Ok(signature),
-            _ => Err(malformed),
+    /// Key and signature.
+    fn read<'b>(
+        &self,
+        key_index: usize,
+        buffer: &'b mut [u8; MAX_SIGNATURE],
+    ) -> Result<(&PublicKey, &'b [u8]), Error> {
+        let place = self.image.at(Kind::Signature);
+        let signature = value(self.source, place, buffer, codes::SIGNATURE_MALFORMED)?;
+        // Zeros may stand behind an ECDSA signature.
+        let padded = self.image.limits().dialect.pads_signatures();
+        let signature = if padded { unpadded(signature) } else { signature };
+        match self.keys.get(key_index) {
+            Some(key) if key.is_signature_shape(signature) => Ok((key, signature)),
+            _ => Err(self.error(codes::SIGNATURE_MALFORMED)),
         }
     }
 
     /// The verification of a signature over the content, if the image has one: to be fed with the content.
-    fn begin_pure(&self, image: &Image) -> Result<Option<PureVerifier>, Error> {
+    fn begin_pure(&self, key_index: usize) -> Result<Option<PureVerifier>, Error> {
         // Without the algorithm in this build, no key of it: [`Self::matches`] has refused the image.
-        if !SignatureAlgorithm::Ed25519.is_available() || !image.has_pure_signature() {
+        if !SignatureAlgorithm::Ed25519.is_available() || !self.image.has_pure_signature() {
             return Ok(None);
         }
         let mut buffer = [0; MAX_SIGNATURE];
-        let signature = self.read(&mut buffer)?;
-        let verifier = self.keys.get(self.key_index).and_then(|key| key.verify_pure(signature));
+        let (key, signature) = self.read(key_index, &mut buffer)?;
         // Malformed in a way that the length does not show: a number that is not reduced.
-        verifier.map(Some).ok_or(Error::new(codes::SIGNATURE_INVALID, self.tlv.offset))
+        key.verify_pure(signature).map(Some).ok_or_else(|| self.error(codes::SIGNATURE_INVALID))
     }
 
+    /// The accepting verdict, or the refusal.
+    #[inline(never)]
     fn signature<C: Crypto>(
         &self,
+        key_index: usize,
         digest: &Digest,
         pure: Option<PureVerifier>,
         crypto: &mut C,
     ) -> Result<Verdict, Error> {
-        if let Some(pure) = pure {
-            return Ok(pure.finish());
-        }
-        let mut buffer = [0; MAX_SIGNATURE];
-        let signature = self.read(&mut buffer)?;
-        match self.keys.get(self.key_index) {
-            Some(key) => Ok(key.verify(digest, signature, crypto)),
-            None => Ok(Verdict::REFUSED),
-        }
+        let verdict = match pure {
+            Some(pure) => pure.finish(),
+            None => {
+                let mut buffer = [0; MAX_SIGNATURE];
+                let (key, signature) = self.read(key_index, &mut buffer)?;
+                key.verify(digest, signature, crypto)
+            }
+        };
+        // Handed on as it is: the seal is made of the word, not of this branch.
+        if verdict.is_accepted() { Ok(verdict) } else { Err(self.error(codes::SIGNATURE_INVALID)) }
     }
 }
 
@@ -461,19 +489,18 @@ fn check_policy(image: &Image, policy: &Policy) -> Result<(), Error> {
             Some(_) => {}
         }
     }
-    let ids = [
-        (policy.vendor_id.as_ref(), image.vendor_id(), codes::WRONG_VENDOR),
-        (policy.class_id.as_ref(), image.class_id(), codes::WRONG_CLASS),
-    ];
-    for (ours, theirs, code) in ids {
-        if let (Some(ours), Some(theirs)) = (ours, theirs)
-            && ours != theirs
-        {
-            return Err(Error::new(code, at));
-        }
-    }
-    if image.dependencies() != 0 && policy.dependencies == Dependencies::Refuse {
-        return Err(Error::new(codes::DEPENDENCY, at));
-    }
-    Ok(())
+    let differs = |ours: &Option<[u8; 16]>, theirs: Option<&[u8; 16]>| match (ours, theirs) {
+        (Some(ours), Some(theirs)) => ours != theirs,
+        _ => false,
+    };
+    let code = if differs(&policy.vendor_id, image.vendor_id()) {
+        codes::WRONG_VENDOR
+    } else if differs(&policy.class_id, image.class_id()) {
+        codes::WRONG_CLASS
+    } else if image.dependencies() != 0 && policy.dependencies == Dependencies::Refuse {
+        codes::DEPENDENCY
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(code, at))
 }

@@ -1,19 +1,17 @@
 //! MCUboot's ECIES on P-256: the image key, sealed for this device.
 //!
 //! Ephemeral point (65 bytes, uncompressed) || HMAC-SHA-256 (32) || encrypted image key (16). HKDF-SHA-256 of the shared x
-//! coordinate, without salt, gives the AES key (16) and the HMAC key (32). Both by the crates `hkdf` and `hmac`.
+//! coordinate, without salt, gives the AES key (16) and the HMAC key (32). Both by the crate `hmac-sha256`.
 //!
-//! What is kept here is wiped here. Those crates leave their state on the stack, which is wiped with all of this stage's RAM
+//! What is kept here is wiped here. The libraries leave their state on the stack, which is wiped with all of this stage's RAM
 //! before the application starts.
 
-use hkdf::SimpleHkdf;
-use hmac::{KeyInit, Mac, SimpleHmac};
+use hmac_sha256::{HKDF, HMAC};
 use ironroot_crypto::{ContentKey, ContentKeys, OpenError, Sealing};
 use zeroize::Zeroize;
 
 use crate::aes_ctr::aes128_ctr;
-use crate::curve::{Words, is_scalar, multiply_x, point, words};
-use crate::sha256::DeviceSha256;
+use crate::p256::{Words, agree, is_scalar, words};
 
 /// HKDF's info, the same for every image.
 const INFO: &[u8] = b"MCUBoot_ECIES_v1";
@@ -32,10 +30,7 @@ impl DeviceKeys {
 
     /// The x coordinate of the private key times `public`, `04 || X || Y`: ECDH. `None` if that is no point of the curve.
     pub fn agree(&self, public: &[u8; 65]) -> Option<[u8; 32]> {
-        let [4, coordinates @ ..] = public else { return None };
-        let (x, y) = coordinates.split_at(32);
-        let point = point(words(x), words(y))?;
-        Some(multiply_x(&self.scalar, &point))
+        agree(&self.scalar, public)
     }
 }
 
@@ -56,22 +51,22 @@ impl ContentKeys for DeviceKeys {
         let sealed: &[u8; 16] = sealed.try_into().map_err(|_| OpenError::Unsupported)?;
         let mut shared = self.agree(public).ok_or(OpenError::Refused)?;
 
-        let mut keys = [[0; 32]; 2];
-        // Refuses only lengths that no hash has.
-        let derived = SimpleHkdf::<DeviceSha256>::new(None, &shared).expand(INFO, keys.as_flattened_mut());
+        let mut derived = [0; 48];
+        // All as slices: the library has its functions once for each type of argument.
+        let secret = HKDF::extract(&[][..], &shared[..]);
+        HKDF::expand(&mut derived, &secret[..], INFO);
         shared.zeroize();
-        let (cipher_key, rest) = keys.as_flattened().split_at(16);
-        let (mac_key, _) = rest.split_at(32);
         let mut key = *sealed;
-        if let Ok(cipher_key) = cipher_key.try_into() {
+        let mut opened = None;
+        let (cipher_key, mac_key) = derived.split_at(16);
+        // In constant time: how many bytes of a tag were right must not show.
+        if let Ok(cipher_key) = cipher_key.try_into()
+            && HMAC::verify(&sealed[..], mac_key, tag)
+        {
             aes128_ctr(cipher_key, 0, &mut key);
+            opened = ContentKey::from_bytes(&key);
         }
-        let opened = if derived.is_ok() && authentic(mac_key, sealed, tag) {
-            ContentKey::from_bytes(&key)
-        } else {
-            None
-        };
-        keys.as_flattened_mut().zeroize();
+        derived.zeroize();
         key.zeroize();
         opened.ok_or(OpenError::Refused)
     }
@@ -83,13 +78,4 @@ impl ContentKeys for DeviceKeys {
             Err(_) => data.fill(0),
         }
     }
-}
-
-/// HMAC-SHA-256 of one piece.
-#[inline(never)]
-fn authentic(key: &[u8], data: &[u8], tag: &[u8; 32]) -> bool {
-    let Ok(mut mac) = <SimpleHmac<DeviceSha256> as KeyInit>::new_from_slice(key) else { return false };
-    mac.update(data);
-    // In constant time: how many bytes of a tag were right must not show.
-    mac.verify(tag.into()).is_ok()
 }

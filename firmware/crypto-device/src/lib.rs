@@ -1,19 +1,22 @@
-//! The cryptography of the device, for Armv7E-M cores (Cortex-M4, M7) and Armv8-M with DSP.
+//! The cryptography of the device, for Armv7E-M cores (Cortex-M4, M7) and Armv8-M with DSP: libraries, wired to the interface
+//! of `ironroot-crypto`. None of it is our own.
 //!
-//! 1. Small before fast: the whole boot has a budget of bytes (`docs/size-and-speed.md`), and a verification is a few
-//!    milliseconds either way.
-//! 2. No panic is linked: nothing here indexes, so nothing needs a bounds check whose failure would have to be handled.
-//! 3. What depends on a secret takes the same instructions and the same addresses whatever the secret is.
+//! 1. P-256 is `p256-cm4`, SHA-256 with HMAC and HKDF is `hmac-sha256`, AES is `aes`: the smallest that were found to be fast
+//!    enough (`docs/size-and-speed.md`).
+//! 2. The libraries index, so their bounds checks link a panic. No input reaches one: `tests/src/size/unreachable.rs` names each
+//!    with the reason, and any other panic in the boot fails the tests.
+//! 3. What depends on a secret takes the same instructions whatever the secret is, and its tables lie in tightly coupled
+//!    memory.
 //! 4. The host keeps RustCrypto, and is the oracle for this: `tests/tests/device_crypto.rs` runs both over the same
 //!    vectors, this one on the virtual core.
 #![no_std]
+#![forbid(unsafe_code)]
 
 #[cfg(feature = "decrypt")]
 mod aes_ctr;
-mod curve;
-mod ecdsa;
 #[cfg(feature = "decrypt")]
 mod ecies;
+mod p256;
 mod sha256;
 
 #[cfg(feature = "decrypt")]
@@ -36,6 +39,6 @@ impl Crypto for Device {
     }
 
     fn verify_p256(&mut self, key: &P256PublicKey, digest: &Sha256Digest, signature: &[u8]) -> Verdict {
-        Verdict::from_bool(ecdsa::verify(key, digest, signature))
+        Verdict::from_bool(p256::verify(key, digest, signature))
     }
 }

@@ -38,6 +38,8 @@ pub const SCAR_CUR1: Ro = Ro::at(BASE + 0x030);
 pub const SCAR_PRG1: Rw = Rw::at(BASE + 0x034);
 /// Boot addresses, in force.
 pub const BOOT_CUR: Ro = Ro::at(BASE + 0x040);
+/// Shared RAM and frequency boost in force.
+pub const OPTSR2_CUR: Ro = Ro::at(BASE + 0x070);
 
 /// Bits of CR1.
 pub mod cr {
@@ -344,4 +346,10 @@ pub fn pcrop_area() -> SecureArea {
 #[inline(always)]
 fn result(errors: u32) -> Result<(), FlashError> {
     if errors == 0 { Ok(()) } else { Err(FlashError(errors)) }
+}
+
+/// The option bytes in force: OPTSR, PRAR, SCAR, WPSN, BOOT, OPTSR2.
+#[inline(always)]
+pub fn options() -> [u32; 6] {
+    [OPTSR_CUR, PRAR_CUR1, SCAR_CUR1, WPSN_CUR1, BOOT_CUR, OPTSR2_CUR].map(|register| register.read())
 }

@@ -2,13 +2,15 @@
 //! how far an installation came.
 #![allow(unsafe_code)] // the claim of RAM
 
+use core::ops::Range;
+
 use crate::area::InternalFlash;
 use crate::reg::Ro;
 use crate::scb;
 use ironroot_boot::{Flash, FlashError};
-use ironroot_layout::Region;
 use ironroot_layout::stm32h735::rss::{self, INSTALL_NOTE, identity};
-use ironroot_layout::stm32h735::{ERASED, FLASH, FLASH_WORD};
+use ironroot_layout::stm32h735::{ERASED, EXTERNAL_SECTOR, FLASH, FLASH_WORD, OCTOSPI1};
+use ironroot_layout::{Address, Region, Size};
 
 /// Length of a certificate.
 pub const CERTIFICATE_LEN: usize = rss::CERTIFICATE.size().bytes() as usize;
@@ -62,8 +64,8 @@ pub enum Note {
     None,
     /// Begun and not complete: what is in flash must not run.
     UnderWay,
-    /// Complete; the version of the package.
-    Complete(u32),
+    /// Complete.
+    Complete,
 }
 
 /// "IRINSTAL" and "IRCOMPLT", each followed by the package's id, a word, and the sum of all words before, complemented.
@@ -129,7 +131,29 @@ pub fn note() -> Note {
         return Note::None;
     }
     let complete = read(1, COMPLETE);
-    if complete.valid && read(2, COMPLETE).erased { Note::Complete(complete.value) } else { Note::UnderWay }
+    if complete.valid && read(2, COMPLETE).erased { Note::Complete } else { Note::UnderWay }
+}
+
+/// What of the external flash the noted installation uses, in whole sectors; `None` for nothing, or without a note. What an
+/// interrupted one left there is erased with the rest: it is plain content of a package.
+pub fn note_external() -> Option<Region> {
+    let noted = read(0, UNDER_WAY);
+    let (first, count) = (noted.value & 0xFFFF, noted.value >> 16);
+    let unit = EXTERNAL_SECTOR.bytes();
+    let start = Address::new(OCTOSPI1.start().value().checked_add(first * unit)?);
+    let region = Region::checked(start, Size::new(count * unit))?;
+    (noted.valid && count != 0 && OCTOSPI1.contains_region(region)).then_some(region)
+}
+
+/// The whole sectors that hold `external`, as a note counts them: the first, and in the upper half how many.
+fn sectors(external: Range<u32>) -> u32 {
+    let unit = EXTERNAL_SECTOR.bytes();
+    if external.is_empty() {
+        return 0;
+    }
+    let first = external.start.wrapping_sub(OCTOSPI1.start().value()) / unit;
+    let end = external.end.wrapping_sub(OCTOSPI1.start().value()).div_ceil(unit);
+    (first & 0xFFFF) | end.wrapping_sub(first) << 16
 }
 
 fn write(index: u32, magic: [u32; 2], package: &[u8; 16], value: u32) -> Result<(), FlashError> {
@@ -147,14 +171,14 @@ fn write(index: u32, magic: [u32; 2], package: &[u8; 16], value: u32) -> Result<
     flash.write(offset, &bytes)
 }
 
-/// Notes that an installation begins. User flash is erased.
-pub fn note_begin(package: &[u8; 16]) -> Result<(), FlashError> {
-    write(0, UNDER_WAY, package, 0)
+/// Notes that an installation begins, which uses these addresses of the external flash. User flash is erased.
+pub fn note_begin(package: &[u8; 16], external: Range<u32>) -> Result<(), FlashError> {
+    write(0, UNDER_WAY, package, sectors(external))
 }
 
 /// Notes that it is complete.
-pub fn note_complete(package: &[u8; 16], version: u32) -> Result<(), FlashError> {
-    write(1, COMPLETE, package, version)
+pub fn note_complete(package: &[u8; 16]) -> Result<(), FlashError> {
+    write(1, COMPLETE, package, 0)
 }
 
 /// Takes the note of a complete installation back, before its flash is erased.

@@ -5,7 +5,6 @@
 //! register a branch needs.
 #![allow(unsafe_code)]
 
-use crate::rss::SecureAreaArgument;
 use crate::scb;
 use core::arch::asm;
 use ironroot_layout::Region;
@@ -22,6 +21,13 @@ pub fn barrier() {
 pub fn wait() {
     // SAFETY: WFI changes no memory and no register.
     unsafe { asm!("wfi", options(nomem, nostack, preserves_flags)) }
+}
+
+/// Waits for an event, for example that an interrupt becomes pending (with SEVONPEND: enabled or not).
+#[inline(always)]
+pub fn wait_for_event() {
+    // SAFETY: WFE changes no memory and no register.
+    unsafe { asm!("wfe", options(nomem, nostack, preserves_flags)) }
 }
 
 /// Stays for ever.
@@ -158,14 +164,15 @@ pub fn wipe_and_reset(ram: Region) -> ! {
     }
 }
 
-/// Wipes `ram`, the caller's stack included, and calls the exit service; `refused` runs if that returns.
+/// Wipes `ram`, the caller's stack included, and calls the exit service with two arguments: the vector table and, on the
+/// STM32H73x, what becomes of the debug port; on the STM32H7RS, the MPU region to enable. `refused` runs if that returns.
 ///
 /// The stack pointer is left at the end of `ram`: the service may use the (now empty) stack.
 #[inline(always)]
 pub(crate) fn wipe_and_exit(
     service: u32,
     vectors: u32,
-    jtag: u32,
+    second: u32,
     ram: Region,
     refused: extern "C" fn() -> !,
 ) -> ! {
@@ -200,7 +207,7 @@ pub(crate) fn wipe_and_exit(
             "wfi",
             "b    4b",
             in("r0") vectors,
-            in("r1") jtag,
+            in("r1") second,
             in("r2") service,
             in("r3") ram.start().value(),
             in("r4") ram.end().value(),
@@ -210,9 +217,9 @@ pub(crate) fn wipe_and_exit(
     }
 }
 
-/// Calls resetAndInitializeSecureAreas at the ROM's address `service`.
+/// Calls a service of the ROM at the address `service` with a number and a structure that it reads.
 #[inline(always)]
-pub(crate) fn call_initialize(service: u32, areas: u32, area: &SecureAreaArgument) -> u32 {
+pub(crate) fn call_with<T>(service: u32, number: u32, argument: &T) -> u32 {
     let result;
     // SAFETY: the address comes from the ROM's service table, whose functions follow the procedure call
     // standard; the clobbers are those of a C call, without FPU registers, which neither side uses.
@@ -220,8 +227,8 @@ pub(crate) fn call_initialize(service: u32, areas: u32, area: &SecureAreaArgumen
         asm!(
             "blx {service}",
             service = in(reg) service,
-            inout("r0") areas => result,
-            inout("r1") core::ptr::from_ref(area) => _,
+            inout("r0") number => result,
+            inout("r1") core::ptr::from_ref(argument) => _,
             out("r2") _,
             out("r3") _,
             out("r12") _,
@@ -235,7 +242,7 @@ pub(crate) fn call_initialize(service: u32, areas: u32, area: &SecureAreaArgumen
 #[inline(always)]
 pub(crate) fn call_service(service: u32, first: u32, second: u32) -> u32 {
     let result;
-    // SAFETY: as [`call_initialize`].
+    // SAFETY: as [`call_with`].
     unsafe {
         asm!(
             "blx {service}",

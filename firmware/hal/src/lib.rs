@@ -29,6 +29,7 @@ pub mod nor;
 pub mod otfdec;
 pub mod rcc;
 pub mod reg;
+pub mod rng;
 pub mod rss;
 pub mod rssc;
 pub mod scb;

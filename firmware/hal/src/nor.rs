@@ -7,8 +7,9 @@
 //! Pins are those of the STM32H735G-DK; the memory there starts up with the same commands.
 
 use ironroot_boot::{Flash, FlashError, Sector};
-use ironroot_layout::Region;
 use ironroot_layout::stm32h735::{ERASED, EXTERNAL_PAGE, EXTERNAL_SECTOR, FLASH_WORD, OCTOSPI1};
+
+use ironroot_layout::{Region, Size};
 
 use crate::reg::{Ro, Rw, Wo};
 use crate::{jump, rcc, scb};
@@ -60,6 +61,10 @@ const PRESCALER: u32 = 1;
 /// Cycles of the interface between two looks at the status.
 const POLL_INTERVAL: u32 = 64;
 
+/// Sizes by their power of two: 64 KB to 16 MB.
+const CAPACITIES_FROM: u32 = 16;
+const CAPACITIES_TO: u32 = 24;
+
 /// Commands of the memory.
 const READ: u32 = 0x03;
 const PROGRAM: u32 = 0x02;
@@ -107,6 +112,20 @@ impl Nor {
         let mut id = [0; 3];
         nor.receive(READ_ID, None, &mut id).ok()?;
         (id != [0; 3] && id != [ERASED; 3]).then_some(nor)
+    }
+
+    /// The whole memory in its window: two to the power that its identification says, at most what 24-bit addresses reach.
+    ///
+    /// # Errors
+    /// `Failed`: it says a size that no such memory has.
+    pub fn region(&self) -> Result<Region, FlashError> {
+        let mut id = [0; 3];
+        self.receive(READ_ID, None, &mut id)?;
+        match u32::from(id[2]) {
+            bits @ CAPACITIES_FROM..=CAPACITIES_TO => Region::checked(OCTOSPI1.start(), Size::new(1 << bits)),
+            _ => None,
+        }
+        .ok_or(FlashError::Failed)
     }
 
     /// Puts the interface and its pins back into their reset state.

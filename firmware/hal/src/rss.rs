@@ -43,7 +43,7 @@ pub enum Debug {
 ///
 /// The value is what the service returned, normally [`rss::RSS_ERROR`].
 pub fn initialize_secure_area(area: &SecureAreaArgument) -> u32 {
-    jump::call_initialize(RESET_AND_INITIALIZE.read(), 1, area)
+    jump::call_with(RESET_AND_INITIALIZE.read(), 1, area)
 }
 
 /// Leaves the secure area: wipes `ram` (the caller's, its stack included), then calls exitSecureArea, which

@@ -12,6 +12,7 @@ const EXIT: Wo = Wo::at(BASE + rssc::EXIT);
 const DEBUG: Wo = Wo::at(BASE + rssc::DEBUG);
 const REQUEST: Rw = Rw::at(BASE + rssc::REQUEST);
 const STATUS: Rw = Rw::at(BASE + rssc::STATUS);
+const VERSION: Rw = Rw::at(BASE + rssc::VERSION);
 
 /// What a reset tells RSS.
 #[derive(Clone, Copy)]
@@ -71,4 +72,17 @@ pub fn status() -> u32 {
 #[inline(always)]
 pub fn set_status(status: u32) {
     STATUS.write(status);
+}
+
+/// The highest version of a package that was ever installed; 0 for none.
+#[inline(always)]
+pub fn installed_version() -> u32 {
+    VERSION.read()
+}
+
+/// Raises it for good. False if it does not read back: then nothing may rely on it.
+#[inline(always)]
+pub fn raise_installed_version(version: u32) -> bool {
+    VERSION.write(version);
+    VERSION.read() >= version
 }

@@ -17,7 +17,9 @@ use ironroot_codes::install as codes;
 use ironroot_crypto::Software;
 use ironroot_hal::install::{self, Note};
 use ironroot_hal::memory::REQUEST;
+use ironroot_hal::nor::{Nor, NorFlash};
 use ironroot_hal::{jump, rssc};
+use ironroot_layout::Region;
 use ironroot_layout::stm32h735::rss::{self, INSTALLER_RAM, service};
 use ironroot_sfi::{Certificate, DeviceKey, Installer};
 use target::Chip;
@@ -37,7 +39,7 @@ fn main(table: &'static mut [u8], buffer: &'static mut [u8]) -> ! {
         }
     }
     let Some(device) = identity() else { end(codes::NO_IDENTITY.number()) };
-    let mut installer = Installer::new(Chip, Software, &device, table, buffer);
+    let mut installer = Installer::new(Chip::default(), Software, &device, table, buffer);
     serve::run(&mut installer);
     let status = installer.status();
     drop(installer);
@@ -60,14 +62,27 @@ fn end(code: u16) -> ! {
     jump::wipe_and_reset(INSTALLER_RAM)
 }
 
-/// Erases user flash, the sector that the chip starts from first and the one with the note last: so at every moment nothing
-/// could be started, or the note says that it must not.
+/// Erases user flash, and of the external flash what the note says: the sector that the chip starts from first, the one with
+/// the note last. So at every moment nothing could be started, or the note says that it must not.
 fn erase() -> Result<(), FlashError> {
     let mut flash = install::USER_FLASH;
-    for sector in 0..flash.sector_count() {
+    let last = flash.sector_count().saturating_sub(1);
+    for sector in 0..last {
         flash.erase(sector)?;
     }
-    Ok(())
+    if let Some(region) = install::note_external() {
+        erase_external(region)?;
+    }
+    flash.erase(last)
+}
+
+/// Erases whole sectors of the external flash. A memory that is gone has nothing to erase.
+fn erase_external(region: Region) -> Result<(), FlashError> {
+    let Some(nor) = Nor::open() else { return Ok(()) };
+    let mut flash = NorFlash::new(&nor, region).ok_or(FlashError::OutOfBounds)?;
+    let outcome = (0..flash.sector_count()).try_for_each(|sector| flash.erase(sector));
+    nor.close();
+    outcome
 }
 
 /// Not reachable from input by design; should it be reached, nothing was made startable that is not complete.

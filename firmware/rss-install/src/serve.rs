@@ -2,7 +2,7 @@
 
 use ironroot_crypto::Software;
 use ironroot_hal::install::CERTIFICATE_LEN;
-use ironroot_hal::{install, memory, serial};
+use ironroot_hal::{flash, install, memory, serial};
 use ironroot_sfi::{Installer, Phase};
 use ironroot_uart_bootloader::device::{Answer, Device, Erase, Next, Refused, Sink, Special, Target};
 use ironroot_uart_bootloader::protocol::{Command, SPECIAL_DATA, SYNC};
@@ -63,13 +63,11 @@ impl Host<'_, '_> {
                 let status = self.installer.status();
                 let code = status.refusal.map_or(0, |code| code.number());
                 let first = status.phase as u32 | u32::from(code) << 16;
-                let mut bytes = [0; 12];
-                for (place, word) in
-                    bytes.as_chunks_mut::<4>().0.iter_mut().zip([first, status.area, status.offset])
-                {
-                    *place = word.to_le_bytes();
-                }
-                put(answer, &bytes);
+                put_words(answer, [first, status.area, status.offset]);
+                Ok(())
+            }
+            (special::OPTIONS, [], []) => {
+                put_words(answer, flash::options());
                 Ok(())
             }
             (special::END_INSTALL, [], []) => Ok(()),
@@ -80,6 +78,13 @@ impl Host<'_, '_> {
             Err(code) => u32::from(code.number()),
         }
     }
+}
+
+fn put_words<const N: usize>(answer: &mut Answer, words: [u32; N]) {
+    for (place, word) in answer.data.as_chunks_mut::<4>().0.iter_mut().zip(words) {
+        *place = word.to_le_bytes();
+    }
+    answer.len = 4 * N;
 }
 
 fn put(answer: &mut Answer, bytes: &[u8]) {

@@ -39,36 +39,37 @@ fn main() -> ! {
     let mut report = Report::open();
     report.text(concat!("ironroot secure-boot ", env!("CARGO_PKG_VERSION"))).end();
 
-    match run(&mut report) {
-        Ok((launch, vectors)) => hand_over(report, &launch, vectors),
+    let policy = BootPolicy { device: DeviceKind::from_unique_id(&memory::unique_id()), ..slots::POLICY };
+    let keys = match check_chip(&mut report) {
+        Ok(keys) => keys,
+        Err(code) => refuse(report, &Refusal::new(code, Stage::Chip, SLOT.region.start())),
+    };
+    mark(stage::PARSE);
+    match slots::boot(keys, &policy) {
+        Ok(launch) => match launch.vector_table() {
+            Ok(vectors) => hand_over(report, &launch, vectors),
+            Err(refusal) => refuse(report, &refusal),
+        },
         Err(refusal) => refuse(report, &refusal),
     }
 }
 
-/// State of the chip, then the decision. The vector table comes with its proof.
-fn run(report: &mut Report) -> Result<(Launch, Address), Refusal> {
-    let chip = |code| Refusal::new(code, Stage::Chip, SLOT.region.start());
-
+/// State of the chip; the key store, if it is one in which anything can be kept.
+fn check_chip(report: &mut Report) -> Result<&'static [u8], Code> {
     if !flash::secure_mode() {
-        return Err(chip(codes::SECURITY_NOT_SET));
+        return Err(codes::SECURITY_NOT_SET);
     }
     match flash::secure_area().area {
         SecureArea::None => {
             request_area(report);
             // Reached only when RSS refused.
-            return Err(chip(codes::SECURE_AREA_MISSING));
+            return Err(codes::SECURE_AREA_MISSING);
         }
         // A smaller area leaves the keys or the verifier outside; a larger one would close over the application.
         SecureArea::Region(area) if area == SECURE_AREA => {}
-        SecureArea::Region(_) | SecureArea::WholeFlash => return Err(chip(codes::SECURE_AREA_MISSING)),
+        SecureArea::Region(_) | SecureArea::WholeFlash => return Err(codes::SECURE_AREA_MISSING),
     }
-
-    mark(stage::PARSE);
-    let keys = memory::flash(KEY_STORE).ok_or_else(|| chip(internal::INTERNAL))?;
-    let policy = BootPolicy::stm32h735(DeviceKind::from_unique_id(&memory::unique_id()));
-    let launch = slots::boot(keys, &policy)?;
-    let vectors = launch.vector_table()?;
-    Ok((launch, vectors))
+    memory::flash(KEY_STORE).ok_or(internal::INTERNAL)
 }
 
 /// Asks RSS for the secure area. On success the chip resets inside.

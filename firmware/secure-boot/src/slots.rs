@@ -5,7 +5,7 @@ use ironroot_boot::Flash;
 #[cfg(feature = "encryption")]
 use ironroot_boot::KeyStore;
 use ironroot_boot::update::{ImageConfig, ImageSlots, SavedKeys, System};
-use ironroot_boot::{BootPolicy, Launch, Mode, Refusal};
+use ironroot_boot::{BootPolicy, DeviceKind, Launch, Mode, Refusal};
 use ironroot_boot::{boot as decide, stm32h735 as product};
 #[cfg(not(feature = "encryption"))]
 use ironroot_crypto::NoContentKeys;
@@ -26,9 +26,16 @@ const SCRATCH_AREA: InternalFlash = InternalFlash::new(SCRATCH);
 /// What is copied at a time. A page of the external flash, and eight words of the internal one.
 const BUFFER: usize = map::EXTERNAL_PAGE.bytes() as usize;
 
+/// What is demanded of an application, on a real chip.
+pub const POLICY: BootPolicy = BootPolicy::stm32h735(DeviceKind::Real);
+
+const CONFIG: ImageConfig = config(false);
+#[cfg(feature = "external")]
+const EXTERNAL_CONFIG: ImageConfig = config(true);
+
 /// How an image is updated. Every image has a security counter: without one, an old image with a known hole could come
 /// back with its genuine signature.
-const fn config(policy: &BootPolicy, external: bool) -> ImageConfig {
+const fn config(external: bool) -> ImageConfig {
     let mode = match (external, cfg!(feature = "swap")) {
         (true, _) => product::EXTERNAL_MODE,
         (false, true) => product::MODE,
@@ -42,7 +49,7 @@ const fn config(policy: &BootPolicy, external: bool) -> ImageConfig {
         policy: ironroot_image::Policy {
             encrypted,
             slot_address: Some(slot.region.start().value()),
-            ..policy.image
+            ..POLICY.image
         },
         header_size: Some(slot.header.bytes() as u16),
         require_counter: true,
@@ -53,16 +60,12 @@ const fn config(policy: &BootPolicy, external: bool) -> ImageConfig {
 
 /// Makes the updates and decides what is started.
 pub fn boot(keys: &[u8], policy: &BootPolicy) -> Result<Launch, Refusal> {
-    let image_0 = ImageSlots {
-        primary: &mut { PRIMARY },
-        secondary: &mut { SECONDARY },
-        config: config(policy, false),
-    };
+    let image_0 = ImageSlots { primary: &mut { PRIMARY }, secondary: &mut { SECONDARY }, config: CONFIG };
     #[cfg(feature = "external")]
     if let Some(nor) = Nor::open() {
         let launch = match external(&nor) {
             Some((mut primary, mut secondary)) => {
-                let config = config(policy, true);
+                let config = EXTERNAL_CONFIG;
                 let image_1 = ImageSlots { primary: &mut primary, secondary: &mut secondary, config };
                 with(&mut [image_0, image_1], keys, policy)
             }

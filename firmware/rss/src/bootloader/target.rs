@@ -100,6 +100,14 @@ impl Chip {
                 put(answer, services::status());
                 special::OK
             }
+            special::OPTIONS if none => {
+                answer.len = 0;
+                for (place, word) in answer.data.as_chunks_mut::<4>().0.iter_mut().zip(flash::options()) {
+                    *place = word.to_le_bytes();
+                    answer.len += 4;
+                }
+                special::OK
+            }
             special::GET_CERTIFICATE if special.write.is_empty() => certificate(special.data, answer),
             special::BEGIN_INSTALL if none => {
                 if !library::no_area_yet() {
