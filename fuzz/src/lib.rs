@@ -16,6 +16,7 @@ mod boot;
 mod debug;
 mod device;
 mod image;
+mod install;
 mod keys;
 mod mutate;
 mod random;
@@ -160,6 +161,34 @@ pub const TARGETS: &[Target] = &[
         run: debug::symbols,
         seeds: application::elf_seeds,
         max_len: 4096,
+    },
+    Target {
+        name: "sfi_package",
+        what: "package of secure firmware install, installed in memory",
+        run: install::packages,
+        seeds: install::package_seeds,
+        max_len: 4096,
+    },
+    Target {
+        name: "sfi_licence",
+        what: "licence of a device",
+        run: install::licences,
+        seeds: install::licence_seeds,
+        max_len: 256,
+    },
+    Target {
+        name: "sfi_certificate",
+        what: "device certificate, module of a third party",
+        run: install::certificates,
+        seeds: install::certificate_seeds,
+        max_len: 512,
+    },
+    Target {
+        name: "licence_request",
+        what: "request and audit log of the licence server",
+        run: install::requests,
+        seeds: install::request_seeds,
+        max_len: 1024,
     },
 ];
 

@@ -14,6 +14,12 @@ pub fn imgtool() -> Command {
     Command::new(INSTALLED.get_or_init(|| install(&crate::root().join("target/imgtool-2.5.0"))))
 }
 
+/// A command that runs Python with what imgtool needs: the package `cryptography` above all.
+pub fn imgtool_python() -> Command {
+    let tool = PathBuf::from(imgtool().get_program());
+    Command::new(tool.with_file_name("python"))
+}
+
 fn install(dir: &Path) -> PathBuf {
     let tool = dir.join("bin/imgtool");
     // Written last, so an installation that was interrupted is not taken for one that is complete.

@@ -84,5 +84,5 @@ macro_rules! targets {
 
 targets! {
     image image_encrypted update decide key_store hand_off uart_device uart_host application options text key_file key_uri
-    board gdb_framer gdb_remote bitbang symbols
+    board gdb_framer gdb_remote bitbang symbols sfi_package sfi_licence sfi_certificate licence_request
 }

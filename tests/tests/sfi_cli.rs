@@ -15,6 +15,8 @@ use ironroot_chip::Board;
 use ironroot_crypto::Software;
 use ironroot_sfi::{Certificate, FirmwareKey, Licence, LicenceKind, PackageId, Terms};
 use ironroot_tests::{Scratch, firmware, ironroot};
+use ironroot_uart_bootloader::host::{Exchange, Poll};
+use ironroot_uart_bootloader::special;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -115,6 +117,39 @@ fn sfi_create_info_and_verify() {
     dir.ironroot("sfi verify m.sfi --key fw.key --module-key m.irm=fw.key --json").refused("IR-4244", 3);
     dir.ironroot(&format!("{packed} -o open.sfi --json")).ok();
     dir.ironroot("sfi verify open.sfi --key fw.key --module-key m.irm=m.key --json").refused("IR-4242", 3);
+    // The longest module that a device collects, and one flash word more.
+    dir.write("long.bin", &[7; 65_472]);
+    let long = "sfi module create long.bin --address 0x08020000 -v 1 --key m.key -o long.irm --json";
+    dir.ironroot(long).ok();
+    let packed_long = "sfi create -f fw.bin@0x08000000 --module long.irm --key fw.key -v 5 -o long.sfi";
+    dir.ironroot(&format!("{packed_long} --option PROT_AREA=0x08020000..0x08030000 --json")).ok();
+    dir.ironroot("sfi verify long.sfi --key fw.key --module-key long.irm=m.key --json").ok();
+    dir.write("long.bin", &[7; 65_473]);
+    dir.ironroot(long).refused("IR-4223", 3);
+
+    // Keys of the device's own, and content of the external flash.
+    dir.write("assets.bin", &program(70_000));
+    let full =
+        "sfi create -f fw.bin@0x08000000 --external assets.bin@0x90001000 --key fw.key -v 5 -o full.sfi";
+    let closed = "--option SEC_AREA=0x08000000..0x08020000";
+    dir.ironroot(&format!("{full} {closed} --device-key 16@0x08010000 --device-key 48@0x08010020 --json"))
+        .ok();
+    let info = dir.ironroot("sfi info full.sfi --json").ok().last("result");
+    let kinds: Vec<&str> =
+        info["areas"].as_array().expect("areas").iter().filter_map(|area| area["type"].as_str()).collect();
+    assert_eq!(kinds, ["F", "E", "E", "K", "C"]);
+    dir.ironroot("sfi verify full.sfi --key fw.key --json").ok();
+    for (keys, code) in [
+        ("--device-key 16@0x08020000", "IR-4247"),
+        ("--device-key 16@0x08000020", "IR-4246"),
+        ("--device-key 16@0x08010010", "IR-4246"),
+        ("--device-key 24@0x08010000", "IR-4246"),
+        ("--device-key 64@0x08010000 --device-key 16@0x08010020", "IR-4246"),
+    ] {
+        dir.ironroot(&format!("{full} {closed} {keys} --json")).refused(code, 3);
+    }
+    dir.ironroot(&format!("{full} {closed} --device-key 16 --json")).refused("IR-1001", 2);
+
     dir.write("st.csv", b"FOPTSR_PRG,0x1026AAD0\nFSCAR_PRG_A,0x81000200\nFSCAR_PRG_B,0x81000200\n");
     dir.ironroot("sfi create -f fw.bin@0x08000000 --options-csv st.csv --key fw.key -v 5 -o st.sfi --json")
         .ok();
@@ -316,27 +351,51 @@ fn sfi_install_ended_by_ctrl_c_leaves_nothing_to_start_and_can_be_repeated() {
     assert_eq!(board.flash()[..700_000], program(700_000));
 }
 
+/// A virtual device under power, and its serial port.
+fn powered(dir: &Scratch, board: &str) -> (Child, TcpStream) {
+    let mut child = ironroot()
+        .args(["vdev", "run", board, "--uart", "tcp:127.0.0.1:0", "--boot0", "1"])
+        .current_dir(dir.path(""))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the tool starts");
+    let mut line = String::new();
+    BufReader::new(child.stderr.as_mut().expect("piped")).read_line(&mut line).expect("a line");
+    let port = line.trim().strip_prefix("serial port: ").expect("the port");
+    (child, TcpStream::connect(port).expect("listens"))
+}
+
+/// What somebody does to the wire.
+#[derive(Default)]
+struct Faults {
+    /// Places in what the host sends at which a byte is lost.
+    lost: &'static [usize],
+    /// Places at which a bit of it flips.
+    flipped: &'static [usize],
+    /// A device that is plugged in instead, when the first one has been told to begin and is synchronised with again.
+    exchanged: Option<(Child, TcpStream)>,
+}
+
+/// The frame that tells a bootloader to begin, up to its sub-command.
+const BEGIN: [u8; 4] = [0x50, 0xAF, 0x02, 0x02];
+
 /// A virtual device under power behind a TCP port, and a pseudo terminal to it whose wire has faults.
 struct Wire {
-    child: Child,
+    children: Vec<Child>,
     stop: Arc<AtomicBool>,
     name: String,
 }
 
 impl Wire {
-    /// Loses the byte, or flips a bit of it, at these places of what the host sends.
-    fn new(dir: &Scratch, lost: &'static [usize], flipped: &'static [usize]) -> Self {
-        let mut child = ironroot()
-            .args(["vdev", "run", "a.board", "--uart", "tcp:127.0.0.1:0", "--boot0", "1"])
-            .current_dir(dir.path(""))
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the tool starts");
-        let mut line = String::new();
-        BufReader::new(child.stderr.as_mut().expect("piped")).read_line(&mut line).expect("a line");
-        let mut device = TcpStream::connect(line.trim().strip_prefix("serial port: ").expect("the port"))
-            .expect("listens");
+    fn new(dir: &Scratch, faults: Faults) -> Self {
+        let Faults { lost, flipped, exchanged } = faults;
+        let (child, mut device) = powered(dir, "a.board");
+        let mut children = vec![child];
+        let mut other = exchanged.map(|(child, stream)| {
+            children.push(child);
+            stream
+        });
         device.set_nonblocking(true).expect("a socket");
         let mut name = String::new();
         let mut host =
@@ -345,10 +404,20 @@ impl Wire {
         let ended = Arc::clone(&stop);
         std::thread::spawn(move || {
             let (mut sent, mut buffer) = (0, [0; 4096]);
+            let (mut last, mut begun) = ([0; 4], false);
             while !ended.load(Ordering::Relaxed) {
                 let mut quiet = true;
                 let mut onward = Vec::new();
                 for byte in host.read().unwrap_or_default() {
+                    last = [last[1], last[2], last[3], byte];
+                    begun |= last == BEGIN;
+                    if begun
+                        && byte == 0x7F
+                        && let Some(stream) = other.take()
+                    {
+                        stream.set_nonblocking(true).expect("a socket");
+                        device = stream;
+                    }
                     if !lost.contains(&sent) {
                         onward.push(if flipped.contains(&sent) { byte ^ 0x10 } else { byte });
                     }
@@ -372,16 +441,60 @@ impl Wire {
                 }
             }
         });
-        Wire { child, stop, name }
+        Wire { children, stop, name }
     }
 }
 
 impl Drop for Wire {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        for child in &mut self.children {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
+}
+
+/// Runs a command of the bootloader's protocol on a bare port.
+fn drive(port: &mut TcpStream, mut script: Exchange) {
+    loop {
+        match script.poll() {
+            Poll::Send(bytes) => port.write_all(bytes).expect("sent"),
+            Poll::Done => return,
+            Poll::Receive(_) => {
+                let mut byte = [0];
+                port.read_exact(&mut byte).expect("an answer");
+                script.received(byte[0]).expect("no refusal");
+            }
+        }
+    }
+}
+
+/// Somebody pulls the plug of the device that was begun with, and puts another one in that waits in its installer. The licence
+/// of the first must not be tried on it, let alone the package.
+#[test]
+fn sfi_install_notices_another_device_on_the_wire() {
+    let dir = bench();
+    licensed(&dir);
+    dir.ironroot("cert demo-ca -o maker.pem --json").ok();
+    dir.ironroot("vdev new b.board --json").ok();
+    dir.ironroot("ob apply --device vdev:b.board SECURITY=1 --json").ok();
+    let (child, mut port) = powered(&dir, "b.board");
+    port.set_read_timeout(Some(std::time::Duration::from_secs(20))).expect("a socket");
+    drive(&mut port, Exchange::sync());
+    drive(&mut port, Exchange::special(special::BEGIN_INSTALL, &[]).expect("a sub-command"));
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    drive(&mut port, Exchange::sync());
+    let wire = Wire::new(&dir, Faults { exchanged: Some((child, port)), ..Faults::default() });
+    let line =
+        format!("sfi install a.sfi --license a.license --maker maker.pem --json --device uart:{}", wire.name);
+    dir.ironroot(&line).refused("IR-4272", 3);
+    drop(wire);
+    for board in ["a", "b"] {
+        let board = Board::load(&dir.path(&format!("{board}.board"))).expect("a board");
+        assert!(board.flash().iter().all(|byte| *byte == 0xFF), "nothing was written");
+    }
+    dir.ironroot("sfi install a.sfi --license a.license --device vdev:a.board --json").ok();
 }
 
 #[test]
@@ -389,13 +502,18 @@ fn sfi_install_goes_on_after_faults_of_a_serial_line() {
     let dir = bench();
     licensed(&dir);
     dir.ironroot("cert demo-ca -o maker.pem --json").ok();
-    let wire = Wire::new(&dir, &[6000], &[2500]);
+    let wire = Wire::new(&dir, Faults { lost: &[6000], flipped: &[2500], ..Faults::default() });
     let on = format!("--device uart:{} --license a.license --json", wire.name);
     // A real device is never taken for genuine by the demo maker's word unless somebody says so.
     dir.ironroot(&format!("sfi install a.sfi {on}")).refused("IR-1001", 2);
-    let run = dir.ironroot(&format!("sfi install a.sfi {on} --maker maker.pem"));
+    // Nor can its option bytes be set on this wire.
+    dir.ironroot(&format!("sfi install a.sfi {on} --maker maker.pem --prepare")).refused("IR-1001", 2);
+    dir.write("options.toml", b"SECURITY = 1\nRDP = \"level0\"\n");
+    let run =
+        dir.ironroot(&format!("sfi install a.sfi {on} --maker maker.pem --expect-options options.toml"));
     drop(wire);
     let done = run.ok().last("result");
+    assert_eq!(done["compared_options"].as_array().map(Vec::len), Some(2), "asked over the wire");
     assert_eq!(done["faults"], 2, "{done}");
     assert_eq!(done["compared_bytes"], 5024);
 }

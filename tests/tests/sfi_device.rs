@@ -1,20 +1,25 @@
 //! Secure firmware install on the device: the installer in system flash, driven over a virtual USART, attacked, and cut off
 //! from power at every flash operation.
 
+use ironroot_boot::keystore::{self, StoredKey};
+use ironroot_chip::peripherals::rng::RngFault;
 use ironroot_chip::rules::Verdict;
 use ironroot_chip::{Board, CutEffect, Identity, PowerCut, power_cycle};
 use ironroot_codes::{Code, install as codes};
 use ironroot_cpu::bus::{Kind, Master};
-use ironroot_crypto::{Crypto, SigningKey, Software};
+use ironroot_crypto::{SigningKey, Software};
+use ironroot_layout::stm32h735 as map;
+use ironroot_layout::stm32h735::options::Scar;
 use ironroot_layout::stm32h735::rss::{self, INSTALL_NOTE, service};
-use ironroot_sfi::build::{Plan, raw_signature, seal_module};
+use ironroot_sfi::build::{Area, Plan, package, raw_signature, seal_module};
 use ironroot_sfi::package::AreaKind;
 use ironroot_sfi::{
-    Certificate, FirmwareKey, Licence, LicenceKind, ModuleHeader, Nonce, OptionRegister, OptionValue,
-    PackageId, Product, Terms,
+    Certificate, FirmwareKey, KeyPlace, Licence, LicenceKind, ModuleHeader, Nonce, OptionRegister,
+    OptionValue, PackageId, Product, Terms,
 };
-use ironroot_tests::device::Device;
+use ironroot_tests::device::{Device, load_pieces, signing_key};
 use ironroot_tests::serial::{Serial, Trouble};
+use ironroot_tests::update::{self, Request, signed, sleeper};
 use ironroot_uart_bootloader::host::{Error, Exchange, Part};
 use ironroot_uart_bootloader::special;
 use rand_chacha::ChaCha20Rng;
@@ -49,8 +54,6 @@ fn board() -> Board {
     board
 }
 
-type Area = (AreaKind, u32, Vec<u8>);
-
 /// A program at the start of flash that sleeps, followed by a pattern.
 fn firmware(len: usize) -> Vec<u8> {
     let mut bytes: Vec<u8> =
@@ -76,22 +79,8 @@ fn usual_areas() -> Vec<Area> {
 
 fn seal(areas: &[Area], version: u32, nonce: Nonce) -> (Vec<u8>, PackageId) {
     let token = INSTALL_NOTE.start().value();
-    let mut plan = Plan::new(Product::STM32H735, version, rss::SERVICES_VERSION, token);
-    for (kind, address, data) in areas {
-        plan.area(*kind, *address, data.len(), Software.sha256_of(data)).expect("fits");
-    }
-    let mut sealer = plan.seal(&FirmwareKey::new(KEY), nonce, &mut Software).expect("a package");
-    let mut payloads = Vec::new();
-    for (index, (_, _, data)) in areas.iter().enumerate() {
-        let mut data = data.clone();
-        let tag = sealer.seal(index, &mut data).expect("as planned");
-        sealer.set_tag(index, tag);
-        payloads.append(&mut data);
-    }
-    let id = sealer.package_id(&mut Software);
-    let mut package = sealer.head();
-    package.append(&mut payloads);
-    (package, id)
+    let plan = Plan::new(Product::STM32H735, version, rss::SERVICES_VERSION, token);
+    package(plan, areas, &FirmwareKey::new(KEY), nonce, &mut Software).expect("a package")
 }
 
 fn licence(kind: LicenceKind, least_version: u32, device: &[u8; 32], id: PackageId) -> Vec<u8> {
@@ -244,6 +233,25 @@ fn refusals_have_codes_and_cost_nothing() {
         5,
         NONCE,
     );
+    let beyond = seal(
+        &[
+            (AreaKind::Firmware, FLASH, firmware(160)),
+            (AreaKind::External, 0x90FF_FFE0, vec![1; 64]),
+            (AreaKind::Configuration, 0, vec![]),
+        ],
+        5,
+        NONCE,
+    );
+    let with_key = |address, configuration| {
+        let areas = [
+            (AreaKind::Firmware, FLASH, firmware(160)),
+            (AreaKind::Keys, 0, KeyPlace { size: 16, address }.encode().to_vec()),
+            (AreaKind::Configuration, 0, configuration),
+        ];
+        seal(&areas, 5, NONCE)
+    };
+    let open_keys = with_key(SECOND, options(OptionRegister::SecureArea, SECTOR_0));
+    let taken = with_key(FLASH + 64, options(OptionRegister::SecureArea, SECTOR_0));
     let open_module = {
         let mut module =
             seal_module(SECOND, 1, Nonce(*b"module nonce"), &FirmwareKey::new(KEY), &firmware(64))
@@ -272,6 +280,9 @@ fn refusals_have_codes_and_cost_nothing() {
         ("an older package", vec![own(5, older_id)], &older, codes::PACKAGE_TOO_OLD),
         ("a changed area", vec![right.clone()], &truncated_middle, codes::AREA_NOT_AUTHENTIC),
         ("a target outside", vec![own(5, outside.1)], &outside.0, codes::AREA_TARGET),
+        ("external content outside", vec![own(5, beyond.1)], &beyond.0, codes::AREA_TARGET),
+        ("keys that would be open", vec![own(5, open_keys.1)], &open_keys.0, codes::KEYS_UNPROTECTED),
+        ("keys in the firmware", vec![own(5, taken.1)], &taken.0, codes::KEYS_MALFORMED),
         ("a module that would be open", open_module.1.to_vec(), &open_module.0, codes::MODULE_UNPROTECTED),
     ];
     let mut device = Device::on(&board());
@@ -409,4 +420,264 @@ fn power_cuts_leave_an_empty_or_a_complete_device() {
         "{operations} flash operations, {} cuts: {empty} left an empty device, {complete} a complete one",
         empty + complete
     );
+}
+
+/// Where the tests have their keys: in the secure area, behind the firmware.
+const KEYS: u32 = 0x0801_0000;
+/// Content of the external flash that begins and ends inside a sector.
+const EXTERNAL: u32 = 0x9000_3000 - 0x60;
+
+fn external_content() -> Vec<u8> {
+    (0..0x2C0_u32).map(|at| (at * 29 + at / 256) as u8).collect()
+}
+
+/// Firmware, two pieces of external content that share a sector, and two keys.
+fn full() -> (Vec<u8>, Vec<u8>) {
+    let content = external_content();
+    let couples = [(16, KEYS), (48, KEYS + 0x40)].map(|(size, address)| KeyPlace { size, address }.encode());
+    let areas = [
+        (AreaKind::Firmware, FLASH, firmware(160)),
+        (AreaKind::External, EXTERNAL, content[..0xC0].to_vec()),
+        (AreaKind::External, EXTERNAL + 0xC0, content[0xC0..].to_vec()),
+        (AreaKind::Keys, 0, couples.concat()),
+        (AreaKind::Configuration, 0, options(OptionRegister::SecureArea, SECTOR_0)),
+    ];
+    let (package, id) = seal(&areas, 5, NONCE);
+    (package, licence(LicenceKind::Firmware, 5, &PRIVATE, id))
+}
+
+fn external_bytes(device: &Device) -> Vec<u8> {
+    let flash = device.machine.core.bus.external_flash(EXTERNAL).expect("a memory");
+    let start = EXTERNAL - 0x9000_0000;
+    (start..start + 0x2C0).map(|offset| flash.byte(offset)).collect()
+}
+
+/// No sector of the external flash that the package of [`full`] touches holds anything.
+fn external_is_empty(device: &Device) -> bool {
+    let flash = device.machine.core.bus.external_flash(EXTERNAL).expect("a memory");
+    (0x2000..0x4000).all(|offset| flash.byte(offset) == 0xFF)
+}
+
+#[test]
+fn external_content_and_keys_of_its_own_are_installed() {
+    let (package, licence) = full();
+    let installed = |serial: u64| {
+        let mut board = Board::with_serial(serial);
+        board.options_mut().optsr |= SECURITY;
+        board.set_identity(Identity { key: PRIVATE, certificate: certificate().encode() });
+        // What was there is erased, sector by sector, and no more.
+        assert!(board.preload_external(0x9000_2000, &[0; 0x2000]));
+        assert!(board.preload_external(0x9000_4000, &[0x77; 0x10]));
+        let mut device = Device::on(&board);
+        let d = &mut device;
+        let mut serial = begin(d);
+        send(d, &mut serial, &[&licence], &package).expect("installed");
+        assert!(!serial.heard.windows(16).any(|heard| heard == d.peek_bytes(KEYS, 16)), "a key went out");
+        end(d, &mut serial);
+        assert!(runs_the_firmware(d));
+        let flash = d.machine.core.bus.external_flash(EXTERNAL).expect("a memory");
+        assert_eq!((flash.byte(0x4000), flash.byte(0x2000)), (0x77, 0xFF));
+        device
+    };
+    let one = installed(1);
+    assert_eq!(external_bytes(&one), external_content());
+    let keys = |device: &Device| device.peek_bytes(KEYS, 0x80);
+    let first = keys(&one);
+    assert!(first[16..0x40].iter().all(|byte| *byte == 0xFF), "the rest of the flash word is erased");
+    assert_ne!(first[..16], first[0x40..0x50], "two keys");
+    for key in [&first[..16], &first[0x40..0x70]] {
+        assert!(key.windows(8).all(|bytes| bytes != [0xFF; 8] && bytes != [0; 8]));
+    }
+    // Only code of the secure area reads them, and nobody once it has been left.
+    for master in [Master::Debugger, Master::Dma] {
+        let verdict = one.machine.core.bus.verdict(KEYS, master, Kind::Read);
+        assert!(verdict.is_some_and(|verdict| verdict != Verdict::Allow), "{master:?}");
+    }
+    let other = keys(&installed(2));
+    assert!(first[..16] != other[..16] && first[0x40..0x70] != other[0x40..0x70], "each device has its own");
+    // The generator of this device goes on where it was, whatever happened to the power.
+    let drawn = one.machine.core.bus.to_board().random_blocks();
+    assert!(drawn >= 4, "{drawn} blocks");
+}
+
+#[test]
+fn a_generator_that_fails_gives_no_keys() {
+    let (package, licence) = full();
+    for fault in [RngFault::Seed, RngFault::Clock, RngFault::Stuck] {
+        let mut device = Device::on(&board());
+        let d = &mut device;
+        let mut serial = begin(d);
+        d.machine.core.bus.rng_mut().fail(Some(fault));
+        let refused = send(d, &mut serial, &[&licence], &package).expect_err("no keys");
+        assert_eq!(refused, Ok(codes::RANDOM_FAILED), "{fault:?}");
+        end(d, &mut serial);
+        let mut serial = Serial::connect(d);
+        assert!(flash_is_empty(d) && external_is_empty(d), "{fault:?}");
+        d.machine.core.bus.rng_mut().fail(None);
+        assert_eq!(ask(d, &mut serial, special::BEGIN_INSTALL, &[], &[]).expect("served").1, special::OK);
+        let mut serial = Serial::connect(d);
+        send(d, &mut serial, &[&licence], &package).expect("the same licence installs it");
+    }
+}
+
+/// The power goes at every operation of the flashes from the header on: nothing of the external content, and no key, outlives
+/// an installation that did not end.
+#[test]
+fn power_cuts_leave_neither_external_content_nor_keys() {
+    let (package, licence) = full();
+    let mut fresh = Device::on(&board());
+    let mut serial = begin(&mut fresh);
+    let head = 128 + 5 * 80 - 1;
+    let check = |answer: (Vec<u8>, u32)| assert_eq!(answer.1, special::OK);
+    check(ask(&mut fresh, &mut serial, special::LICENCE, &[], &licence).expect("served"));
+    check(ask(&mut fresh, &mut serial, special::PACKAGE, &[0; 4], &package[..head]).expect("served"));
+    let rest = |device: &mut Device, serial: &mut Serial| -> Result<(), Trouble> {
+        for (at, bytes) in (head as u32..).step_by(1024).zip(package[head..].chunks(1024)) {
+            ask(device, serial, special::PACKAGE, &at.to_le_bytes(), bytes)?;
+        }
+        ask(device, serial, special::END_INSTALL, &[], &[]).map(|_| ())
+    };
+    let begun = fresh.machine.core.bus.flash_operations();
+    let operations = {
+        let mut whole = fresh.clone();
+        rest(&mut whole, &mut Serial::new(3)).expect("installed");
+        assert!(runs_the_firmware(&mut whole));
+        whole.machine.core.bus.flash_operations() - begun
+    };
+    let (mut empty, mut complete) = (0, 0);
+    for operation in 1..=operations {
+        for (seed, effect) in [CutEffect::After, CutEffect::Torn, CutEffect::Half].into_iter().enumerate() {
+            let case = format!("operation {operation} of {operations}, {effect:?}");
+            let mut device = fresh.clone();
+            let d = &mut device;
+            let seed = operation * 8 + seed as u64;
+            d.machine.core.bus.cut_power_at(Some(PowerCut { operation, effect, seed }));
+            let _ = rest(d, &mut Serial::new(3));
+            assert!(d.machine.core.bus.is_off(), "{case}: the power was not cut");
+            power_cycle(&mut d.machine);
+            if runs_the_firmware(d) {
+                assert_eq!(external_bytes(d), external_content(), "{case}");
+                complete += 1;
+                continue;
+            }
+            Serial::connect(d);
+            assert!(flash_is_empty(d) && external_is_empty(d), "{case}: something is left");
+            empty += 1;
+        }
+    }
+    assert!(empty > 0 && complete > 0);
+    eprintln!("{operations} flash operations, {} cuts: {empty} empty, {complete} complete", empty + complete);
+}
+
+/// The note lies where the updates of the secure boot swap. What must last does not: the version is known after an update, and
+/// even after a regression that erased everything.
+#[test]
+fn an_older_package_is_refused_after_an_update_and_a_regression() {
+    let page = {
+        let stored = StoredKey { key: signing_key().public_key(), demo: false };
+        keystore::build(&[stored], &mut Software).expect("a key store")
+    };
+    let padded = |mut bytes: Vec<u8>| {
+        bytes.resize(bytes.len().next_multiple_of(32), 0xFF);
+        bytes
+    };
+    let mut secure_boot = vec![];
+    for (address, bytes) in
+        load_pieces(&std::fs::read(ironroot_tests::firmware("secure-boot")).expect("built"))
+    {
+        secure_boot.resize((address - FLASH) as usize, 0xFF);
+        secure_boot.extend(bytes);
+    }
+    let mut areas: Vec<Area> = Vec::new();
+    for (at, bytes) in (FLASH..).step_by(0x1_0000).zip(padded(secure_boot).chunks(0x1_0000)) {
+        areas.push((AreaKind::Firmware, at, bytes.to_vec()));
+    }
+    areas.push((AreaKind::Firmware, map::KEY_STORE.start().value(), padded(page.to_vec())));
+    areas.push((AreaKind::Firmware, SECOND, padded(signed(1, 1, &sleeper(1, 4000)))));
+    areas.push((AreaKind::Configuration, 0, options(OptionRegister::SecureArea, SECTOR_0)));
+    let (package, id) = seal(&areas, 5, NONCE);
+    let mut device = Device::on(&board());
+    let d = &mut device;
+    let mut serial = begin(d);
+    send(d, &mut serial, &[&licence(LicenceKind::Firmware, 5, &PRIVATE, id)], &package).expect("installed");
+    end(d, &mut serial);
+    d.run(update::LIMIT);
+    let running = |d: &Device| d.peek_bytes(SECOND + 0x14, 1)[0];
+    assert_eq!(running(d), 1, "{}", d.console);
+    let note = INSTALL_NOTE;
+    let noted = d.peek_bytes(note.start().value(), note.size().bytes());
+    assert!(noted.iter().any(|byte| *byte != 0xFF), "the installation was noted");
+
+    let mut board = d.machine.core.bus.to_board();
+    let image = signed(2, 2, &sleeper(2, 4000));
+    update::install(&mut board, &map::SECONDARY_SLOT, &image, Request::Permanent);
+    let mut device = Device::on(&board);
+    device.run(update::LIMIT);
+    assert_eq!(running(&device), 2, "{}", device.console);
+    let d = &device;
+    assert_ne!(d.peek_bytes(note.start().value(), note.size().bytes()), noted, "the update took its place");
+
+    // As a regression leaves it: no area, nothing in flash.
+    let mut board = d.machine.core.bus.to_board();
+    board.options_mut().scar = Scar::FACTORY;
+    assert!(board.erase(map::FLASH));
+    let board = Board::from_bytes(&board.to_bytes()).expect("a board file");
+    assert_eq!(board.installed_version(), 5);
+    let mut device = Device::on(&board);
+    let d = &mut device;
+    for (version, outcome) in [(4, Err(Ok(codes::OLDER_THAN_INSTALLED))), (5, Ok(()))] {
+        let (package, id) = seal(&usual_areas(), version, NONCE);
+        let licence = licence(LicenceKind::Firmware, version, &PRIVATE, id);
+        let mut serial = begin(d);
+        assert_eq!(send(d, &mut serial, &[&licence], &package), outcome, "version {version}");
+        end(d, &mut serial);
+    }
+    assert!(runs_the_firmware(d) && is_complete(d));
+}
+
+#[test]
+fn the_option_bytes_are_told_by_bootloader_and_installer() {
+    let (package, licence) = usual();
+    let mut device = Device::on(&board());
+    let d = &mut device;
+    let told = |d: &mut Device, serial: &mut Serial| {
+        let (answer, status) = ask(d, serial, special::OPTIONS, &[], &[]).expect("served");
+        assert_eq!((status, answer.len()), (special::OK, 24));
+        answer.as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect::<Vec<_>>()
+    };
+    let actual = |d: &Device| {
+        let o = d.machine.core.bus.options();
+        vec![o.optsr, o.prar, o.scar, o.wpsn, o.boot, o.optsr2]
+    };
+    let mut serial = Serial::connect(d);
+    assert_eq!(told(d, &mut serial), actual(d));
+    let mut serial = begin(d);
+    send(d, &mut serial, &[&licence], &package).expect("installed");
+    let options = told(d, &mut serial);
+    assert_eq!((options.clone(), options[2] & ALL_OPTIONS), (actual(d), SECTOR_0));
+    let (_, status) = ask(d, &mut serial, special::OPTIONS, &[0], &[]).expect("served");
+    assert_eq!(status, special::UNKNOWN);
+}
+
+/// A host that stops anywhere and says that it ends: nothing is left, the device says why, and the licence still works.
+#[test]
+fn a_package_that_ends_early_is_given_up() {
+    let (package, licence) = usual();
+    let mut device = Device::on(&board());
+    let d = &mut device;
+    // In the header, in the table, in the first area, one byte before the end.
+    for length in [0, 100, 300, 400, package.len() - 1] {
+        let mut serial = begin(d);
+        send(d, &mut serial, &[&licence], &package[..length]).expect("taken so far");
+        end(d, &mut serial);
+        let mut serial = Serial::connect(d);
+        assert!(flash_is_empty(d), "{length} bytes");
+        let (status, _) = ask(d, &mut serial, special::GET_STATUS, &[], &[]).expect("served");
+        let status = u32::from_le_bytes(status.try_into().expect("four bytes"));
+        assert_eq!(status, rss::status(service::INSTALL, codes::INSTALL_ABORTED.number()), "{length} bytes");
+    }
+    let mut serial = begin(d);
+    send(d, &mut serial, &[&licence], &package).expect("installed after all");
+    end(d, &mut serial);
+    assert!(runs_the_firmware(d) && is_complete(d));
 }

@@ -1,5 +1,6 @@
 //! IR-3xxx: the boot decision on the device. 30xx state of the chip, 31xx key store, 32xx slot, 33xx entry into the
-//! application, 34xx hand-off record, 35xx licence, 36xx update, 37xx secure initialisation.
+//! application, 34xx hand-off record, 35xx licence, 36xx update, 37xx secure initialisation, 38xx boot
+//! stages of the STM32H7RS.
 
 use crate::table::codes;
 
@@ -167,4 +168,37 @@ codes! {
         "OTFDEC shows another key checksum than the key has, or its locks do not read back as set.",
         "Nothing was started.",
         "Reset once; if it comes back, the chip has no OTFDEC or is faulty.";
+
+    3801 WRONG_LEVEL Device: "The boot stage runs at another protection level than it is for",
+        "HDPL is not 1 for a first stage (OEMiRoT), or not 2 for a second one (OEMuRoT).",
+        "Nothing was started: keys of another level would be used, or none.",
+        "Set IROT_SELECT and the boot path to the stage that is in flash; build the second stage with the feature `urot`.";
+    3802 STAGE_KEYS_MISSING Device: "The boot stage has no keys",
+        "The OBKeys of its configuration are not programmed.",
+        "Nothing was started: without a key nothing can be verified.",
+        "Provision the configuration (.obk) of this boot stage.";
+    3803 STAGE_KEYS_CORRUPT Device: "The boot stage's keys are damaged",
+        "The hash of the configuration in OBKeys does not match, or what it holds is no P-256 key in the expected form.",
+        "Nothing was started.",
+        "Provision the configuration (.obk) of this boot stage again.";
+    3804 EXTERNAL_FLASH_ABSENT Device: "The external flash does not answer",
+        "It does not give its identification: not fitted, not supplied, or at the other interface.",
+        "Nothing was started.",
+        "Check the board, and that the firmware is built for its part: the STM32H7S has the flash at XSPI1, the STM32H7R at XSPI2.";
+    3805 EXTERNAL_RAM_ABSENT Device: "The external RAM does not answer",
+        "What was written to it does not read back.",
+        "Nothing was started: the application would run from there.",
+        "Check the board, and that the firmware is built for its part.";
+    3806 MEMORY_KEY_REFUSED Device: "The encryption of the external flash could not be set up",
+        "The hardware key is not there, the random source failed, or the memory cipher engine did not take its key.",
+        "Nothing was started.",
+        "Reset once; if it comes back, the chip is faulty or has no memory cipher engine.";
+    3807 LOADED_DIFFERS Device: "The image in RAM is not the one that was verified",
+        "The copy has another hash than the image in flash had: the memory, or the bus to it, shows changing content.",
+        "Nothing was started.",
+        "Reset once; if it comes back, flash, RAM or the lines to them are faulty, or under attack.";
+    3808 JUMP_REFUSED Device: "The system flash did not start the application",
+        "The service that raises the protection level and jumps returned.",
+        "Nothing was started.",
+        "Check that the chip's system flash is intact; on a virtual device make a new board.";
 }

@@ -1,5 +1,5 @@
 //! IR-42xx: secure firmware install, decided by the root security services and by `ironroot sfi verify`. 420x licence, 421x
-//! package, 422x area, 423x flash and option bytes, 424x module, 425x sequence, 426x device identity, 427x the host's side.
+//! package, 422x area, 423x flash and option bytes, 424x modules and keys, 425x sequence, 426x device identity, 427x the host's side.
 
 use crate::table::codes;
 
@@ -46,7 +46,7 @@ codes! {
         "Nothing was changed.",
         "Install the newer package.";
     4215 OLDER_THAN_INSTALLED Verification: "The package is older than what is installed",
-        "The device keeps the version of the last package that was completed.",
+        "The device keeps the highest version that it ever installed, also after an update or a regression.",
         "Nothing was changed.",
         "Install a package that is at least as new.";
     4216 PACKAGE_TRUNCATED Verification: "The package ends too early",
@@ -83,8 +83,8 @@ codes! {
         "Nothing of it was written; the device is empty again.",
         "Make the package again.";
     4228 AREA_UNSUPPORTED Verification: "This device cannot install an area of that type",
-        "It has no external flash, or no source of random keys.",
-        "The device is empty.",
+        "It has no external flash that answers.",
+        "Nothing was changed.",
         "Make a package without that area for this product.";
     4229 TOKEN_TARGET Verification: "The place of the continuation token is not usable",
         "It is not a whole flash word of user flash.",
@@ -136,6 +136,20 @@ codes! {
         "A device takes four.",
         "The device is empty, or unchanged if the installation had not begun.",
         "Make a package with fewer modules.";
+    4246 KEYS_MALFORMED Verification: "A key area is malformed",
+        "It is no list of sizes (16 to 256 bytes, in steps of 16) and addresses, names more than eight keys, or a place that is \
+         not free: outside user flash, not on a flash word, in an area, in another key, or where the chip starts.",
+        "The device is empty.",
+        "Make the package again with places for the keys that nothing else uses.";
+    4247 KEYS_UNPROTECTED Verification: "A key that the device makes would be readable",
+        "The secure area in the option bytes of the package does not cover its place. An execute-only area would not do: nobody \
+         could use the key.",
+        "The device is empty.",
+        "Add a secure area that covers the keys, or move them into it.";
+    4248 RANDOM_FAILED Device: "The device has no random numbers",
+        "Its generator reports an error of its seed or its clock, gives the same number twice, or does not answer.",
+        "The device is empty.",
+        "Install again; if it comes back, the chip is faulty.";
 
     4251 SEQUENCE Device: "That does not fit the state of the installation",
         "A licence after the package began, or bytes of the package that come too early.",

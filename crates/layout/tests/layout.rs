@@ -129,12 +129,12 @@ fn linker_scripts() {
     for line in [
         "BOOTLOADER (rx ) : ORIGIN = 0x1ff00000, LENGTH = 0x9000",
         "RSSLIB     (rx ) : ORIGIN = 0x1ff09000, LENGTH = 0x800",
-        "RSS        (rx ) : ORIGIN = 0x1ff10000, LENGTH = 0x2000",
+        "RSS        (rx ) : ORIGIN = 0x1ff10000, LENGTH = 0x1000",
         "RAM        (rwx) : ORIGIN = 0x20000c00, LENGTH = 0x4400",
         "_rss_table = 0x1ff09500;",
     ] {
         assert!(rss.contains(line), "{rss}");
     }
     let installer = linker::INSTALLER.to_string();
-    assert!(installer.contains("FLASH      (rx ) : ORIGIN = 0x1ff12000, LENGTH = 0xbc00"), "{installer}");
+    assert!(installer.contains("FLASH      (rx ) : ORIGIN = 0x1ff11000, LENGTH = 0xcc00"), "{installer}");
 }

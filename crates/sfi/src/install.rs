@@ -9,11 +9,16 @@
 //! 5. area by area: collect, check the tag, decrypt, check the hash, program, read back;
 //! 6. when all are there: read everything back once more against the hashes, then program the flash word that the chip starts
 //!    from, which was held back so that nothing incomplete can ever be started;
-//! 7. option bytes;
-//! 8. note that it is complete.
+//! 7. raise the version that no later package may go below;
+//! 8. option bytes, with which the device is in service;
+//! 9. note that it is complete.
+//!
+//! The version comes before the option bytes: with them a device may be closed for good, and must not be without it.
 //!
 //! A refusal after step 4 erases again. Whatever interrupts it, the device is empty or complete: an incomplete one has the note of step 4 and no
 //! first word, and the root security services erase it at the next boot.
+
+use core::ops::Range;
 
 use ironroot_codes::{Code, install as codes};
 use ironroot_crypto::{Crypto, Sha256};
@@ -23,7 +28,8 @@ use crate::bytes::{array, put};
 use crate::cipher::Cipher;
 use crate::package::{AreaKind, DESCRIBED_LEN, DESCRIPTOR_LEN, Descriptor, HEADER_LEN, Header};
 use crate::{
-    DeviceKey, FirmwareKey, Licence, LicenceKind, MODULE_HEADER_LEN, ModuleHeader, OptionValues, PackageId,
+    DeviceKey, FirmwareKey, KeyPlace, Licence, LicenceKind, MAX_KEY_LEN, MAX_KEYS, MODULE_HEADER_LEN,
+    ModuleHeader, OptionRegister, OptionValues, PackageId,
 };
 
 /// The flash word that is held back: the largest of the chips that this serves.
@@ -34,35 +40,44 @@ pub const NOTE_LEN: usize = 3 * HELD_BACK;
 const MAX_MODULES: usize = 4;
 /// Bytes that are read back at a time.
 const PIECE: usize = 256;
+/// What a flash word holds when it is erased.
+const ERASED: u8 = 0xFF;
 
 /// The device under the installer.
 pub trait Target {
     /// The version of the root security services.
     fn services_version(&self) -> u32;
-    /// The version of the package that is installed, if one is known.
+    /// The highest version that was ever installed, if any was.
     fn installed_version(&self) -> Option<u32>;
-    /// Whether an area of this kind may lie there: inside user flash, on whole flash words.
-    fn accepts(&self, kind: AreaKind, address: u32, size: u32) -> bool;
+    /// Whether an area of this kind may lie there: inside its memory, on whole flash words. `Keys` asks for the place of a key.
+    ///
+    /// # Errors
+    /// `AREA_TARGET`, or `AREA_UNSUPPORTED` for a memory that the device does not have.
+    fn accepts(&mut self, kind: AreaKind, address: u32, size: u32) -> Result<(), Code>;
     /// Whether this device keeps its note there.
     fn accepts_token(&self, token: u32) -> bool;
     /// The address that the chip starts from.
     fn boot_address(&self) -> u32;
-    /// Erases all user flash.
+    /// Erases all user flash, and of the external flash what an installation that is noted has used.
     fn erase(&mut self) -> Result<(), Code>;
-    /// Notes durably at `token` that the installation of `package` is under way.
-    fn begin(&mut self, token: u32, package: PackageId) -> Result<(), Code>;
+    /// Notes durably at `token` that the installation of `package` is under way, then erases what it uses of the external
+    /// flash: addresses, empty if nothing.
+    fn begin(&mut self, token: u32, package: PackageId, external: Range<u32>) -> Result<(), Code>;
     /// Programs an area or a part of it; whole flash words.
     fn program(&mut self, kind: AreaKind, address: u32, data: &[u8]) -> Result<(), Code>;
     /// Reads what was programmed.
     fn read(&mut self, kind: AreaKind, address: u32, into: &mut [u8]) -> Result<(), Code>;
-    /// Whether the option bytes close this memory against reading, once they are in force.
-    fn closes(&self, options: &OptionValues<'_>, address: u32, size: u32) -> bool;
-    /// Makes keys and writes them: pairs of u32 size and u32 address in `couples`.
-    fn make_keys(&mut self, couples: &[u8]) -> Result<(), Code>;
+    /// Fills `into` with random bytes for a key.
+    ///
+    /// # Errors
+    /// `RANDOM_FAILED`.
+    fn random(&mut self, into: &mut [u8]) -> Result<(), Code>;
+    /// Keeps for good that this version was installed: [`Target::installed_version`] is never lower again.
+    fn raise_version(&mut self, version: u32) -> Result<(), Code>;
     /// Programs the option bytes and reads them back.
     fn apply(&mut self, options: &OptionValues<'_>) -> Result<(), Code>;
     /// Notes durably that the package is complete.
-    fn complete(&mut self, token: u32, package: PackageId, version: u32) -> Result<(), Code>;
+    fn complete(&mut self, token: u32, package: PackageId) -> Result<(), Code>;
 }
 
 /// How far an installation is.
@@ -124,6 +139,7 @@ pub struct Installer<'b, T: Target, C: Crypto> {
     firmware: Option<Firmware>,
     modules: [Option<ModuleKey>; MAX_MODULES],
     module_places: [Option<(u32, u32)>; MAX_MODULES],
+    key_places: [Option<KeyPlace>; MAX_KEYS],
     header_bytes: [u8; HEADER_LEN],
     header: Option<Header>,
     /// Collected bytes of what is being taken now.
@@ -158,6 +174,7 @@ impl<'b, T: Target, C: Crypto> Installer<'b, T, C> {
             firmware: None,
             modules: [const { None }; MAX_MODULES],
             module_places: [None; MAX_MODULES],
+            key_places: [None; MAX_KEYS],
             header_bytes: [0; HEADER_LEN],
             header: None,
             filled: 0,
@@ -300,11 +317,11 @@ impl<'b, T: Target, C: Crypto> Installer<'b, T, C> {
                 let taken = collect(self.table, &mut self.filled, len, bytes)?;
                 if self.filled == len {
                     self.filled = 0;
-                    self.check_table(&header)?;
+                    let external = self.check_table(&header)?;
                     self.erased = true;
                     self.target.erase()?;
                     let package = self.package_id()?;
-                    self.target.begin(header.token, package)?;
+                    self.target.begin(header.token, package, external)?;
                     self.phase = Phase::Areas;
                     self.skip_empty(&header)?;
                 }
@@ -381,10 +398,12 @@ impl<'b, T: Target, C: Crypto> Installer<'b, T, C> {
         Ok(())
     }
 
-    fn check_table(&mut self, header: &Header) -> Result<(), Code> {
+    /// Checks the table; what it uses of the external flash.
+    fn check_table(&mut self, header: &Header) -> Result<Range<u32>, Code> {
         let mut sha = self.crypto.sha256();
         let mut end = header.payloads() as u64;
         let mut free_from = 0_u64;
+        let mut external = 0..0;
         for index in 0..header.areas as usize {
             let area = self.descriptor(index)?;
             sha.update(area.encode().get(..DESCRIBED_LEN).unwrap_or_default());
@@ -401,13 +420,15 @@ impl<'b, T: Target, C: Crypto> Installer<'b, T, C> {
             }
             end = end.saturating_add(u64::from(area.size));
             if let Some(size) = occupied(&area)? {
-                if !self.target.accepts(area.kind, area.address, size) {
-                    return Err(codes::AREA_TARGET);
-                }
+                self.target.accepts(area.kind, area.address, size)?;
                 if u64::from(area.address) < free_from || covers(&area, size, header.token) {
                     return Err(codes::AREA_OVERLAP);
                 }
                 free_from = u64::from(area.address).saturating_add(u64::from(size));
+                if area.kind == AreaKind::External {
+                    let start = if external.is_empty() { area.address } else { external.start };
+                    external = start..area.address.saturating_add(size);
+                }
             }
         }
         if sha.finish() != header.digest {
@@ -416,7 +437,7 @@ impl<'b, T: Target, C: Crypto> Installer<'b, T, C> {
         if !self.target.accepts_token(header.token) {
             return Err(codes::TOKEN_TARGET);
         }
-        if end == u64::from(header.total) { Ok(()) } else { Err(codes::PACKAGE_MALFORMED) }
+        if end == u64::from(header.total) { Ok(external) } else { Err(codes::PACKAGE_MALFORMED) }
     }
 
     /// Opens the area in the buffer and does what it is for.
@@ -448,7 +469,7 @@ impl<'b, T: Target, C: Crypto> Installer<'b, T, C> {
         match area.kind {
             AreaKind::Firmware | AreaKind::External => self.program(area.kind, area.address, payload),
             AreaKind::Module => self.install_module(area, payload),
-            AreaKind::Keys => self.target.make_keys(payload),
+            AreaKind::Keys => self.make_keys(header, payload),
             // A host that resumes needs no marks: the installer says which byte it wants.
             AreaKind::Pause | AreaKind::Resume => Ok(()),
             AreaKind::Configuration => self.conclude(header, payload),
@@ -499,12 +520,51 @@ impl<'b, T: Target, C: Crypto> Installer<'b, T, C> {
         self.program(AreaKind::Module, area.address, code)
     }
 
+    /// Makes the keys of a key area. None of their bytes is anywhere but in flash afterwards.
+    fn make_keys(&mut self, header: &Header, couples: &[u8]) -> Result<(), Code> {
+        for place in KeyPlace::parse(couples)?.into_iter().flatten() {
+            self.check_key_place(header, &place)?;
+            let free = self.key_places.iter_mut().find(|free| free.is_none());
+            *free.ok_or(codes::KEYS_MALFORMED)? = Some(place);
+            let mut key = [ERASED; MAX_KEY_LEN];
+            let outcome = match key.get_mut(..place.size as usize) {
+                Some(random) => self.target.random(random),
+                None => Err(codes::KEYS_MALFORMED),
+            };
+            let words = key.get(..place.occupied() as usize).unwrap_or_default();
+            let outcome = outcome.and_then(|()| self.program(AreaKind::Keys, place.address, words));
+            key.zeroize();
+            outcome?;
+        }
+        Ok(())
+    }
+
+    /// Refuses a place that is not free. The table could not tell: the places are encrypted.
+    fn check_key_place(&mut self, header: &Header, place: &KeyPlace) -> Result<(), Code> {
+        let refused = codes::KEYS_MALFORMED;
+        self.target.accepts(AreaKind::Keys, place.address, place.occupied()).map_err(|_| refused)?;
+        let boot = self.target.boot_address();
+        let mut taken = place.meets(boot, HELD_BACK as u32) || place.meets(header.token, NOTE_LEN as u32);
+        for index in 0..header.areas as usize {
+            let area = self.descriptor(index)?;
+            taken |= occupied(&area)?.is_some_and(|size| place.meets(area.address, size));
+        }
+        taken |= self.key_places.iter().flatten().any(|other| place.meets(other.address, other.occupied()));
+        if taken { Err(refused) } else { Ok(()) }
+    }
+
     /// All areas are there: check everything once more, make it startable, close it, say so.
     fn conclude(&mut self, header: &Header, configuration: &[u8]) -> Result<(), Code> {
         let options = OptionValues::parse(configuration)?;
         for (address, size) in self.module_places.iter().flatten() {
-            if !self.target.closes(&options, *address, *size) {
+            let closing = [OptionRegister::Pcrop, OptionRegister::SecureArea];
+            if !closing.into_iter().any(|register| options.closes(register, *address, *size)) {
                 return Err(codes::MODULE_UNPROTECTED);
+            }
+        }
+        for place in self.key_places.iter().flatten() {
+            if !options.closes(OptionRegister::SecureArea, place.address, place.occupied()) {
+                return Err(codes::KEYS_UNPROTECTED);
             }
         }
         for index in 0..self.finished {
@@ -525,8 +585,9 @@ impl<'b, T: Target, C: Crypto> Installer<'b, T, C> {
             return Err(codes::READ_BACK);
         }
         let package = self.package_id()?;
+        self.target.raise_version(header.version)?;
         self.target.apply(&options)?;
-        self.target.complete(header.token, package, header.version)
+        self.target.complete(header.token, package)
     }
 
     /// The hash of what is in flash, with the word that is still held back.

@@ -4,11 +4,15 @@
 //! the mask change. The registers are those of the first bank of the STM32H73x, by their `_PRG` names.
 
 use ironroot_codes::{Code, install as codes};
+use ironroot_layout::Address;
+use ironroot_layout::stm32h735::options::Scar;
 
 use crate::bytes::u32_at;
 
 /// Length of an entry.
 pub const ENTRY_LEN: usize = 12;
+/// START and END of an area register: both must be meant, or nobody knows the area.
+const BOUNDS: u32 = 0x0FFF_0FFF;
 
 /// An option register that a package may set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,6 +91,18 @@ impl<'a> OptionValues<'a> {
     /// What a register shall hold, if it is named.
     pub fn get(&self, register: OptionRegister) -> Option<OptionValue> {
         self.iter().find(|entry| entry.register == register)
+    }
+
+    /// Whether the area in `register` ([`OptionRegister::Pcrop`] or [`OptionRegister::SecureArea`], which are encoded alike)
+    /// covers all of `size` bytes at `address`, once the options are in force.
+    pub fn closes(&self, register: OptionRegister, address: u32, size: u32) -> bool {
+        let Some(option) = self.get(register).filter(|option| option.mask & BOUNDS == BOUNDS) else {
+            return false;
+        };
+        let Some(last) = size.checked_sub(1).and_then(|more| address.checked_add(more)) else { return false };
+        // An area has no holes: its first and last byte tell.
+        let area = Scar::decode(option.value);
+        area.covers(Address::new(address)) && area.covers(Address::new(last))
     }
 }
 

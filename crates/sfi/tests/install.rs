@@ -5,10 +5,11 @@ mod common;
 use common::*;
 use ironroot_codes::{Code, install as codes};
 use ironroot_crypto::Software;
-use ironroot_sfi::build::seal_module;
+use ironroot_sfi::build::{Area, seal_module};
 use ironroot_sfi::package::{AreaKind, DESCRIPTOR_LEN, HEADER_LEN};
 use ironroot_sfi::{
-    FirmwareKey, Installer, LicenceKind, ModuleHeader, Nonce, OptionRegister, Phase, TAG_LEN,
+    FirmwareKey, Installer, KeyPlace, LicenceKind, ModuleHeader, Nonce, OptionRegister, OptionValue, Phase,
+    TAG_LEN,
 };
 
 fn refused(licences: &[&[u8]], package: &[u8]) -> Code {
@@ -86,12 +87,10 @@ fn every_truncation_is_refused() {
 
 #[test]
 fn a_licence_is_for_one_device_one_package_and_not_for_old_ones() {
-    let (package, sealer) = seal(&areas(), 5, KEY, NONCE);
-    let id = sealer.package_id(&mut Software);
+    let (package, id) = seal(&areas(), 5, KEY, NONCE);
     let of = |least, device, id| *licence(LicenceKind::Firmware, least, device, id).bytes();
     assert_eq!(refused(&[&of(5, 8, id)], &package), codes::LICENCE_FOR_OTHER_DEVICE);
-    let (other, other_sealer) = seal(&areas(), 5, KEY, Nonce(*b"another one!"));
-    let other_id = other_sealer.package_id(&mut Software);
+    let (other, other_id) = seal(&areas(), 5, KEY, Nonce(*b"another one!"));
     assert_eq!(refused(&[&of(5, 7, other_id)], &package), codes::OTHER_PACKAGE);
     assert_eq!(refused(&[&of(5, 7, id)], &other), codes::OTHER_PACKAGE);
     assert_eq!(refused(&[&of(6, 7, id)], &package), codes::PACKAGE_TOO_OLD);
@@ -180,8 +179,8 @@ fn an_owner_s_mistakes_have_codes() {
         ),
     ];
     for (areas, code) in cases {
-        let (package, sealer) = seal(areas, 5, KEY, NONCE);
-        let licence = licence(LicenceKind::Firmware, 5, 7, sealer.package_id(&mut Software));
+        let (package, id) = seal(areas, 5, KEY, NONCE);
+        let licence = licence(LicenceKind::Firmware, 5, 7, id);
         assert_eq!(refused(&[licence.bytes()], &package), code);
     }
 }
@@ -243,8 +242,8 @@ fn with_module(destination: u32, configuration: Vec<u8>) -> (Vec<u8>, Vec<[u8; 1
         (AreaKind::Module, destination, module),
         (AreaKind::Configuration, 0, configuration),
     ];
-    let (package, sealer) = seal(&areas, 5, KEY, NONCE);
-    let firmware = licence(LicenceKind::Firmware, 5, 7, sealer.package_id(&mut Software));
+    let (package, package_id) = seal(&areas, 5, KEY, NONCE);
+    let firmware = licence(LicenceKind::Firmware, 5, 7, package_id);
     let module = licence(LicenceKind::Module, 9, 7, id);
     (package, vec![*firmware.bytes(), *module.bytes()])
 }
@@ -261,4 +260,101 @@ fn a_module_is_installed_where_it_cannot_be_read_or_not_at_all() {
     assert_eq!(refused(&[&licences[0], &licences[1]], &open), codes::MODULE_UNPROTECTED);
     let (moved, licences) = with_module(FLASH + 0x220, options());
     assert_eq!(refused(&[&licences[0], &licences[1]], &moved), codes::MODULE_MALFORMED);
+}
+
+/// Firmware, keys at these places, and option bytes that close the first 1 KB of flash.
+fn with_keys(couples: &[u8], configuration: Vec<u8>) -> (Vec<u8>, [u8; 136]) {
+    let areas = [
+        (AreaKind::Firmware, FLASH, firmware(64, 1)),
+        (AreaKind::Keys, 0, couples.to_vec()),
+        (AreaKind::Configuration, 0, configuration),
+    ];
+    let (package, id) = seal(&areas, 5, KEY, NONCE);
+    (package, *licence(LicenceKind::Firmware, 5, 7, id).bytes())
+}
+
+fn couple(size: u32, offset: u32) -> Vec<u8> {
+    KeyPlace { size, address: FLASH.wrapping_add(offset) }.encode().to_vec()
+}
+
+#[test]
+fn keys_are_made_where_only_the_secure_area_reads_them_or_not_at_all() {
+    let (package, licence) = with_keys(&[couple(16, 0x100), couple(48, 0x200)].concat(), options());
+    let (target, outcome) = install(&[&licence], &package, target(), 64);
+    assert_eq!(outcome, Ok(()));
+    // The test's own device fills them with 0xA5; what is behind the key stays erased.
+    assert_eq!(target.bytes[0x100..0x120], [[0xA5; 16], [0xFF; 16]].concat());
+    assert_eq!(target.bytes[0x200..0x240], [[0xA5; 48].as_slice(), &[0xFF; 16]].concat());
+
+    // Open, or beyond the end of the secure area (1 KB), or in an area that not even its own code reads.
+    let pcrop = OptionValue { register: OptionRegister::Pcrop, value: 0x0003_0000, mask: 0x8FFF_0FFF };
+    let without_start =
+        OptionValue { register: OptionRegister::SecureArea, value: 3 << 16, mask: 0x8FFF_0000 };
+    for (offset, configuration) in [
+        (0x100, vec![]),
+        (0x400, options()),
+        (0x100, pcrop.encode().to_vec()),
+        (0x100, without_start.encode().to_vec()),
+    ] {
+        let (package, licence) = with_keys(&couple(16, offset), configuration.clone());
+        assert_eq!(refused(&[&licence], &package), codes::KEYS_UNPROTECTED, "{offset:#x} {configuration:?}");
+    }
+    let (last, licence) = with_keys(&couple(32, 0x3E0), options());
+    assert_eq!(install(&[&licence], &last, common::target(), 64).1, Ok(()));
+}
+
+#[test]
+fn places_of_keys_that_are_not_free_are_refused() {
+    let nine: Vec<u8> = (0..9).flat_map(|key| couple(16, 0x80 + 0x20 * key)).collect();
+    for (name, couples) in [
+        ("none", vec![]),
+        ("half a pair", couple(16, 0x100)[..4].to_vec()),
+        ("no length", couple(0, 0x100)),
+        ("no whole blocks", couple(24, 0x100)),
+        ("too long", couple(272, 0x100)),
+        ("too many", nine),
+        ("not on a flash word", couple(16, 0x110)),
+        ("where the chip starts", couple(16, 0)),
+        ("in the firmware", couple(16, 0x20)),
+        ("in the note", couple(16, TOKEN - FLASH + 0x20)),
+        ("outside", couple(16, 0x8000)),
+        ("before", couple(16, 0u32.wrapping_sub(0x20))),
+        ("at the end of all addresses", couple(64, u32::MAX - FLASH - 31)),
+        ("twice", [couple(64, 0x100), couple(16, 0x120)].concat()),
+    ] {
+        let (package, licence) = with_keys(&couples, options());
+        assert_eq!(refused(&[&licence], &package), codes::KEYS_MALFORMED, "{name}");
+    }
+}
+
+#[test]
+fn external_areas_need_an_external_flash() {
+    let areas = [
+        (AreaKind::Firmware, FLASH, firmware(64, 1)),
+        (AreaKind::External, 0x9000_1000, firmware(96, 2)),
+        (AreaKind::Configuration, 0, options()),
+    ];
+    let (package, id) = seal(&areas, 5, KEY, NONCE);
+    let licence = *licence(LicenceKind::Firmware, 5, 7, id).bytes();
+    let (target, outcome) = install(&[&licence], &package, common::target(), 64);
+    assert_eq!((outcome, &target.external_bytes[&0x9000_1000]), (Ok(()), &firmware(96, 2)));
+    let mut without = common::target();
+    without.external = 0..0;
+    let (target, outcome) = install(&[&licence], &package, without, 64);
+    assert_eq!(outcome, Err(codes::AREA_UNSUPPORTED));
+    assert!(target.is_empty());
+}
+
+/// The version is kept before the option bytes are set: a device that they close must not be without it.
+#[test]
+fn the_version_outlives_a_refusal_of_the_option_bytes() {
+    let (package, licence) = usual();
+    let (after, outcome) = install(&[licence.bytes()], &package, target(), 64);
+    assert_eq!((outcome, after.installed), (Ok(()), Some(5)));
+    let (older, older_id) = seal(&areas(), 4, KEY, NONCE);
+    let older_licence = common::licence(LicenceKind::Firmware, 4, 7, older_id);
+    let mut erased = after;
+    erased.bytes.fill(0xFF);
+    let (after, outcome) = install(&[older_licence.bytes()], &older, erased, 64);
+    assert_eq!((outcome, after.installed), (Err(codes::OLDER_THAN_INSTALLED), Some(5)));
 }

@@ -6,6 +6,7 @@
 //! |---|---|---|---|
 //! | 0x0100 | none | 4: patch, minor, major, 0 | version of the services |
 //! | 0x0101 | none | 4: service << 16, code | how the last service that reset the chip ended; 0: none since power-on |
+//! | 0x0102 | none | 24: OPTSR, PRAR, SCAR, WPSN, BOOT, OPTSR2 | the option bytes in force |
 //! | 0x0110 | 12 an area: size, start, removed by bank erase | none | resetAndInitializeSecureAreas |
 //! | 0x0111 | none | none | resetAndRemovePcropArea |
 //! | 0x0201 | 2: offset | up to 128 | the device certificate, 136 bytes, from that offset |
@@ -16,8 +17,22 @@
 //! | 0x0206 | none | none | ends: an incomplete installation is erased; the chip resets |
 //!
 //! The installer, which begins after the reset that 0x0202 makes, synchronises as the bootloader does and serves Get, Get
-//! version, Get ID and these sub-commands, nothing else. Sub-commands with a second packet go through the extended command.
+//! version, Get ID and these sub-commands from 0x0201 on, and 0x0102, nothing else. Sub-commands with a second packet go through the extended command.
 //! Their status is [`OK`], [`UNKNOWN`], or the number of an IR-42xx code.
+//!
+//! On the STM32H7RS, in Open and Provisioning:
+//!
+//! | sub-command | data (words little-endian) | answer | what |
+//! |---|---|---|---|
+//! | 0x0101 | none | 4 | GetRssStatus: how the last command ended that went through a reset; the number of a code if it was refused |
+//! | 0x0301 | 16: destination, size, do-encryption, CRC-32; then the content | none | DataProvisioning |
+//! | 0x0302 | 4: number of the state | none | SetProductState |
+//! | 0x0303 | none | 4 | GetProductState |
+//! | 0x0304 | 12: address of xxxSRP, mask, value | none | SetSecOB: an option word |
+//! | 0x0305 | none | 4 each | NVSR, ROTSR, WRPSR, HDPSR, EPOCHSR, OBW1SR, OBW2SR |
+//!
+//! Data for level 0 and the states Closed and Locked reset the chip behind the answer: synchronise again and ask 0x0101. Their refusals are the
+//! numbers of IR-43xx codes.
 //!
 //! After the answer comes a status of 4 bytes: [`OK`], or [`UNKNOWN`], or what the service returned. The services that
 //! reset the chip answer before they do it: with `OK` the chip resets next; then synchronise again and ask 0x0101.
@@ -27,6 +42,8 @@
 pub const GET_VERSION: u16 = 0x0100;
 /// getStatus.
 pub const GET_STATUS: u16 = 0x0101;
+/// The option bytes in force.
+pub const OPTIONS: u16 = 0x0102;
 /// resetAndInitializeSecureAreas.
 pub const INITIALIZE_SECURE_AREAS: u16 = 0x0110;
 /// resetAndRemovePcropArea.
@@ -52,3 +69,16 @@ pub const UNKNOWN: u32 = 0xEE00_0000;
 
 /// Bytes of one area in the data of [`INITIALIZE_SECURE_AREAS`].
 pub const AREA: usize = 12;
+/// Registers in the answer of [`OPTIONS`], of four bytes each.
+pub const OPTION_REGISTERS: usize = 6;
+
+/// STM32H7RS: option-byte keys.
+pub const DATA_PROVISIONING: u16 = 0x0301;
+/// STM32H7RS: the next product state.
+pub const SET_PRODUCT_STATE: u16 = 0x0302;
+/// STM32H7RS: the product state.
+pub const GET_PRODUCT_STATE: u16 = 0x0303;
+/// STM32H7RS: an option word.
+pub const SET_OPTION: u16 = 0x0304;
+/// STM32H7RS: the option words in force.
+pub const OPTION_WORDS: u16 = 0x0305;

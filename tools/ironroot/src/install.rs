@@ -5,10 +5,11 @@
 //! 3. After a fault of the line the installer is asked what it wants next, and the package goes on from there.
 //! 4. Whatever ends this early (a refusal, Ctrl-C, a cut line) leaves the device empty, or so that its own next boot empties it.
 
-mod wire;
+pub mod wire;
 
 use std::time::{Duration, Instant};
 
+use ironroot_chip::OptionBytes;
 use ironroot_chip::flash::registers::optsr::SECURITY;
 use ironroot_codes::{Code, input, install as codes, transport};
 use ironroot_crypto::{Crypto, P256PublicKey, Software};
@@ -144,6 +145,22 @@ impl Outcome {
     }
 }
 
+/// Refuses a field of the option bytes that is not as expected; the names of those that are.
+fn compare_options(expected: &Wanted, actual: &OptionBytes) -> Result<Vec<&'static str>> {
+    let wanted = expected.over(actual);
+    let mut names = Vec::new();
+    for field in FIELDS.iter().filter(|field| expected.of(field.register).1 & field.mask() != 0) {
+        let (wanted, actual) = (field.raw(&wanted), field.raw(actual));
+        if wanted != actual {
+            let cause =
+                format!("{}: wanted {}, actual {}", field.name, field.human(wanted), field.human(actual));
+            return Err(Failure::new(codes::INSTALLED_DIFFERS, cause));
+        }
+        names.push(field.name);
+    }
+    Ok(names)
+}
+
 /// Sets SECURITY on a virtual device, as a debug probe does on a new one.
 fn prepare(path: &std::path::Path) -> Result {
     let held = vdev::load(path)?;
@@ -171,9 +188,19 @@ pub fn run(job: &Job<'_>, watch: &mut dyn FnMut(Progress)) -> Result<Outcome> {
             return Err(failure.fix("Give --maker FILE, the public key of the chip's maker."));
         }
     };
-    if let (true, Some(path)) = (job.prepare, board) {
-        watch(Progress::Step("prepare"));
-        prepare(path)?;
+    match (job.prepare, board) {
+        (false, _) => {}
+        (true, Some(path)) => {
+            watch(Progress::Step("prepare"));
+            prepare(path)?;
+        }
+        // The bootloader of a device without SECURITY has no command for it, and a debug probe is not on this wire.
+        (true, None) => {
+            let failure = Failure::new(input::USAGE, "--prepare sets SECURITY on virtual devices only");
+            return Err(
+                failure.fix("Set option byte SECURITY with a debug probe, then run this without --prepare.")
+            );
+        }
     }
     watch(Progress::Step("connect"));
     let mut loader = Bootloader::connect(job.device, job.baud)?;
@@ -237,6 +264,11 @@ fn with_device(
         });
     }
     same_device(&certificate, &wire::certificate(loader)?)?;
+    // Here, because a package that closes the device leaves nobody who could be asked afterwards. They are in force.
+    let options = match job.expected {
+        Some(expected) => compare_options(expected, &wire::options(loader)?)?,
+        None => Vec::new(),
+    };
     command(loader, "the end", special::END_INSTALL, &[], &[])?;
     let seconds = started.elapsed().as_secs_f64();
     let mut outcome = Outcome {
@@ -250,7 +282,7 @@ fn with_device(
         faults,
         resumed,
         compared: 0,
-        options: Vec::new(),
+        options,
         closed: true,
     };
     watch(Progress::Step("compare"));
@@ -356,22 +388,9 @@ fn compare(
     if let Some(session) = loader.link.virtual_session() {
         let actual = *session.chip().options();
         closed = actual.secure_area() != SecureArea::None;
+        // Once more, past the device's own words.
         if let Some(expected) = job.expected {
-            let wanted = expected.over(&actual);
-            let names = FIELDS.iter().filter(|field| expected.of(field.register).1 & field.mask() != 0);
-            for field in names {
-                let (wanted, actual) = (field.raw(&wanted), field.raw(&actual));
-                if wanted != actual {
-                    let cause = format!(
-                        "{}: wanted {}, actual {}",
-                        field.name,
-                        field.human(wanted),
-                        field.human(actual)
-                    );
-                    return Err(Failure::new(codes::INSTALLED_DIFFERS, cause));
-                }
-                outcome.options.push(field.name);
-            }
+            compare_options(expected, &actual)?;
         }
     }
     if closed {
@@ -422,5 +441,15 @@ mod tests {
         let (one, other) = (new(), new());
         assert_eq!(same_device(&one, &one), Ok(()));
         assert_eq!(same_device(&one, &other).unwrap_err().code, codes::DEVICE_CHANGED);
+    }
+
+    #[test]
+    fn option_bytes_are_compared_by_name() {
+        let mut expected = Wanted::nothing();
+        expected.add_assignment("SECURITY=1").unwrap();
+        let mut actual = OptionBytes::FACTORY;
+        assert_eq!(compare_options(&expected, &actual).unwrap_err().code, codes::INSTALLED_DIFFERS);
+        actual.optsr |= SECURITY;
+        assert_eq!(compare_options(&expected, &actual), Ok(vec!["SECURITY"]));
     }
 }

@@ -55,14 +55,14 @@ struct Answer {
 
 #[derive(Deserialize)]
 struct Refusal {
-    code: Code6,
+    code: WireCode,
     message: String,
 }
 
-/// A code as text.
-struct Code6(Code);
+/// A code as an answer has it: text, like `IR-6002`.
+struct WireCode(Code);
 
-impl<'de> Deserialize<'de> for Code6 {
+impl<'de> Deserialize<'de> for WireCode {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse().map(Self).map_err(serde::de::Error::custom)
@@ -99,7 +99,8 @@ impl Client {
             .tls_config(tls)
             .https_only(true)
             .http_status_as_error(false)
-            .timeout_global(Some(one_try))
+            // The first try must not outlast them all.
+            .timeout_global(Some(one_try.min(patience)))
             .max_redirects(0)
             .build()
             .new_agent();

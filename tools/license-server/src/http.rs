@@ -9,20 +9,19 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::{DefaultBodyLimit, Extension, State};
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
+use data_encoding::BASE64;
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use ironroot_codes::{Code, install, licence as codes};
 use ironroot_crypto::{P256PublicKey, Software};
-use ironroot_sfi::{Certificate, PackageId};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -32,6 +31,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
+use crate::ask::Asked;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 use crate::model::{Decision, Request, Station};
@@ -41,10 +41,12 @@ use crate::queue::Queue;
 const BODY: usize = 4096;
 /// Connections at a time.
 const CONNECTIONS: usize = 1024;
-/// How long a handshake, or the header of a request, may take: a slow peer costs a connection, not the server.
+/// How long a handshake, the header of a request, or its body may take: a slow peer costs a connection, not the server.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long an idle connection is kept, and a shutdown waits.
 const DRAIN: Duration = Duration::from_secs(15);
+/// How long the end waits for a probe.
+const STATUS_DRAIN: Duration = Duration::from_secs(1);
 
 /// Certificates and key of the server, PEM, and the authority of the stations.
 pub struct Tls<'a> {
@@ -116,17 +118,19 @@ pub async fn serve(
     service: Service,
     stop: impl Future<Output = ()>,
 ) {
-    let router = Router::new()
-        .route("/v1/licenses", post(license))
-        .layer(DefaultBodyLimit::max(BODY))
-        .with_state(service);
+    let router = Router::new().route("/v1/licenses", post(license)).with_state(service.clone());
+    let metrics = service.metrics;
     let graceful = GracefulShutdown::new();
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     let mut builder = Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
     tokio::pin!(stop);
     loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
+        // With all slots taken the end must still be heard.
+        let slot = tokio::select! {
+            Ok(slot) = Arc::clone(&slots).acquire_owned() => slot,
+            () = &mut stop => break,
+        };
         let (socket, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
@@ -140,10 +144,10 @@ pub async fn serve(
             () = &mut stop => break,
         };
         let (tls, router, builder) = (tls.clone(), router.clone(), builder.clone());
-        let watcher = graceful.watcher();
+        let (watcher, metrics) = (graceful.watcher(), metrics.clone());
         tokio::spawn(async move {
             let _slot = slot;
-            if let Some((stream, station)) = handshake(socket, peer, &tls).await {
+            if let Some((stream, station)) = handshake(socket, peer, &tls, &metrics).await {
                 let service = TowerToHyperService::new(router.layer(Extension(Arc::new(station))));
                 let connection = builder.serve_connection(TokioIo::new(stream), service);
                 if let Err(error) = watcher.watch(connection).await {
@@ -164,38 +168,51 @@ async fn handshake(
     socket: TcpStream,
     peer: SocketAddr,
     tls: &TlsAcceptor,
+    metrics: &Metrics,
 ) -> Option<(Stream, Option<Station>)> {
     let _ = socket.set_nodelay(true);
     match timeout(PATIENCE, tls.accept(socket)).await {
         Ok(Ok(stream)) => {
+            metrics.handshake("admitted");
             let station = stream.get_ref().1.peer_certificates()?.first().and_then(|leaf| station(leaf));
             Some((stream, station))
         }
         Ok(Err(error)) => {
+            metrics.handshake("refused");
             tracing::warn!(%peer, %error, "a station was not admitted");
             None
         }
         Err(_) => {
+            metrics.handshake("timeout");
             tracing::warn!(%peer, "a handshake took too long");
             None
         }
     }
 }
 
-/// Serves health and metrics: for probes and Prometheus, which have no certificate.
-pub async fn serve_status(
-    listener: TcpListener,
-    service: Service,
-    stop: impl Future<Output = ()> + Send + 'static,
-) {
+/// Serves health and metrics: for probes and Prometheus, which have no certificate. Ends soon after `stop`, also with a peer
+/// that never finishes its request.
+pub async fn serve_status(listener: TcpListener, service: Service, stop: tokio::sync::watch::Receiver<bool>) {
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .with_state(service);
-    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
-        tracing::error!(%error, "the status address failed");
+    let drained = async {
+        ended(stop.clone()).await;
+        tokio::time::sleep(STATUS_DRAIN).await;
+    };
+    let serving = axum::serve(listener, router).with_graceful_shutdown(ended(stop.clone()));
+    tokio::select! {
+        outcome = serving.into_future() => if let Err(error) = outcome {
+            tracing::error!(%error, "the status address failed");
+        },
+        () = drained => {}
     }
+}
+
+async fn ended(mut stop: tokio::sync::watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 async fn ready(State(service): State<Service>) -> Response {
@@ -208,15 +225,6 @@ async fn ready(State(service): State<Service>) -> Response {
 async fn metrics(State(service): State<Service>) -> Response {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(axum::http::header::CONTENT_TYPE, kind)], service.metrics.text()).into_response()
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Ask {
-    certificate: String,
-    firmware: String,
-    package: String,
-    request: uuid::Uuid,
 }
 
 #[derive(Serialize)]
@@ -252,9 +260,15 @@ fn status(code: Code) -> StatusCode {
 async fn license(
     State(service): State<Service>,
     Extension(station): Extension<Arc<Option<Station>>>,
-    body: axum::body::Bytes,
+    request: axum::extract::Request,
 ) -> Response {
     let began = Instant::now();
+    // A body that drips in holds one of the connections, and at the end the whole server.
+    let body = match timeout(PATIENCE, axum::body::to_bytes(request.into_body(), BODY)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => return unread(&service, StatusCode::PAYLOAD_TOO_LARGE),
+        Err(_) => return unread(&service, StatusCode::REQUEST_TIMEOUT),
+    };
     let outcome = decide(&service, station.as_ref().as_ref(), &body).await;
     let (outcome, response) = match outcome {
         Ok(Decision::Given { issued, again }) => {
@@ -282,28 +296,32 @@ async fn license(
     response
 }
 
+/// The answer to a request that was not read to its end.
+fn unread(service: &Service, status: StatusCode) -> Response {
+    let code = codes::REQUEST_MALFORMED;
+    tracing::warn!(%code, %status, "a request was not read");
+    service.metrics.decision(&code.to_string(), Duration::ZERO);
+    let mut response = refusal(code);
+    *response.status_mut() = status;
+    response
+}
+
 async fn decide(service: &Service, station: Option<&Station>, body: &[u8]) -> Result<Decision> {
-    let malformed = |why: &dyn std::fmt::Display| Error::new(codes::REQUEST_MALFORMED, why);
     let Some(station) = station else {
         return Err(Error::new(codes::STATION_UNKNOWN, "the client's certificate names no site"));
     };
-    let ask: Ask = serde_json::from_slice(body).map_err(|e| malformed(&e))?;
-    let certificate = BASE64.decode(ask.certificate.as_bytes()).map_err(|e| malformed(&e))?;
-    let package = HEXLOWER_PERMISSIVE.decode(ask.package.as_bytes()).map_err(|e| malformed(&e))?;
-    let package = package.try_into().map_err(|_| malformed(&"a package id has 16 bytes"))?;
-    let coded = |code: Code| Error::new(code, "the device's certificate");
-    let certificate = Certificate::parse(&certificate).map_err(coded)?;
+    let asked = Asked::parse(body)?;
     // Here and not in the writer: the most expensive check, and it needs nothing of the store.
-    let genuine = service.makers.iter().any(|maker| certificate.verify(maker, &mut Software).is_ok());
+    let genuine = service.makers.iter().any(|maker| asked.certificate.verify(maker, &mut Software).is_ok());
     if !genuine {
-        return Err(coded(install::CERTIFICATE_SIGNATURE));
+        return Err(Error::new(install::CERTIFICATE_SIGNATURE, "the device's certificate"));
     }
     let request = Request {
-        id: ask.request,
+        id: asked.request,
         station: station.clone(),
-        certificate,
-        firmware: ask.firmware,
-        package: PackageId(package),
+        certificate: asked.certificate,
+        firmware: asked.firmware,
+        package: asked.package,
     };
     service.queue.decide(request).await
 }

@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 pub mod admin;
+pub mod ask;
 pub mod audit;
 pub mod client;
 pub mod decide;

@@ -19,6 +19,7 @@ pub struct Metrics {
     seconds: Histogram,
     batches: Histogram,
     store_errors: Counter,
+    handshakes: Family<Labels, Counter>,
 }
 
 impl Default for Metrics {
@@ -28,11 +29,13 @@ impl Default for Metrics {
         let seconds = Histogram::new(exponential_buckets(0.001, 2.0, 14));
         let batches = Histogram::new(exponential_buckets(1.0, 2.0, 8));
         let store_errors = Counter::default();
+        let handshakes = Family::default();
         registry.register("decisions", "Decisions by outcome", Family::clone(&decisions));
         registry.register("request_seconds", "Time from request to answer", seconds.clone());
         registry.register("batch_requests", "Requests in one transaction", batches.clone());
         registry.register("store_errors", "Transactions that failed", store_errors.clone());
-        Self { registry: Arc::new(registry), decisions, seconds, batches, store_errors }
+        registry.register("handshakes", "TLS handshakes of stations by outcome", Family::clone(&handshakes));
+        Self { registry: Arc::new(registry), decisions, seconds, batches, store_errors, handshakes }
     }
 }
 
@@ -51,6 +54,11 @@ impl Metrics {
     /// Counts a transaction that failed.
     pub fn store_error(&self) {
         self.store_errors.inc();
+    }
+
+    /// Counts a handshake: `admitted`, `refused` or `timeout`.
+    pub fn handshake(&self, outcome: &'static str) {
+        self.handshakes.get_or_create(&[("outcome", outcome.to_owned())]).inc();
     }
 
     /// The text for Prometheus.

@@ -19,6 +19,8 @@ use crate::vault::Vault;
 const WAITING: usize = 1024;
 /// Requests in one transaction.
 const BATCH: usize = 64;
+/// How long a transaction may take, more than the database allows a statement: one behind a cut line answers nothing, not even an error.
+const PATIENCE: Duration = Duration::from_secs(25);
 /// How long to wait before the next try to reach the database.
 const RECONNECT: Duration = Duration::from_millis(100);
 
@@ -95,7 +97,7 @@ async fn write(mut jobs: mpsc::Receiver<Job>, location: &Location, vault: &Vault
                 Job::Ping(answer) => pings.push(answer),
             }
         }
-        let outcome = async {
+        let outcome = tokio::time::timeout(PATIENCE, async {
             let store = match &mut store {
                 Some(store) => store,
                 none => none.insert(AnyStore::open(location).await?),
@@ -104,8 +106,9 @@ async fn write(mut jobs: mpsc::Receiver<Job>, location: &Location, vault: &Vault
                 store.ping().await?;
             }
             decide_all(store, vault, requests.iter().map(|(request, _)| &**request)).await
-        }
-        .await;
+        })
+        .await
+        .unwrap_or_else(|_| Err(Error::new(codes::STORE_UNAVAILABLE, "the database does not answer")));
         metrics.batch(requests.len());
         match outcome {
             Ok(decisions) => {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ironroot_codes::licence as codes;
 use ironroot_crypto::P256PublicKey;
@@ -15,6 +16,9 @@ use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::store::Location;
 use crate::vault::Vault;
+
+/// How long the end waits for the last transaction.
+const LAST_COMMIT: Duration = Duration::from_secs(10);
 
 /// The arguments of the server.
 #[derive(Clone, Debug, clap::Args)]
@@ -95,10 +99,7 @@ pub fn run(arguments: &Arguments, vault: Vault, listening: impl FnOnce(Listening
         queue.ping().await?;
         let service = Service { queue, makers: makers.into(), metrics };
         let (stop, stopped) = tokio::sync::watch::channel(false);
-        let mut status_stop = stopped.clone();
-        let status = tokio::spawn(http::serve_status(status, service.clone(), async move {
-            let _ = status_stop.wait_for(|stop| *stop).await;
-        }));
+        let status = tokio::spawn(http::serve_status(status, service.clone(), stopped));
         let signal = http::signal()?;
         listening(Listening { stations: stations_address, status: status_address });
         tracing::info!(stations = %stations_address, status = %status_address, store = %arguments.store, "listening");
@@ -106,8 +107,11 @@ pub fn run(arguments: &Arguments, vault: Vault, listening: impl FnOnce(Listening
         tracing::info!("stopping");
         let _ = stop.send(true);
         let _ = status.await;
-        // The last way to the writer is gone: it ends when everything that was queued is committed.
-        let _ = written.await;
+        // The last way to the writer is gone: it ends when everything that was queued is committed. A connection that outlived
+        // the end of its time keeps a way open, and nobody waits for it.
+        if tokio::time::timeout(LAST_COMMIT, written).await.is_err() {
+            tracing::warn!("the writer had not ended");
+        }
         Ok(())
     })
 }

@@ -158,13 +158,12 @@ fn a_certificate_without_a_site_is_refused() {
     assert_eq!(code, codes::STATION_UNKNOWN);
 }
 
-/// A raw request over mutual TLS, for what the client would never send.
-fn post(owner: &Owner, server: &Server, body: &str) -> (u16, String) {
-    let mut child = std::process::Command::new("openssl");
+/// A raw connection over mutual TLS, for what the client would never send.
+fn tls_client(owner: &Owner, server: &Server) -> std::process::Child {
     let station = owner.station(SITE, 1);
     std::fs::write(owner.path("station.pem"), &station.certificate).expect("written");
     std::fs::write(owner.path("station.key"), station.key.as_bytes()).expect("written");
-    let mut child = child
+    std::process::Command::new("openssl")
         .args(["s_client", "-quiet", "-ign_eof", "-connect", server.address()])
         .arg("-cert")
         .arg(owner.path("station.pem"))
@@ -176,7 +175,12 @@ fn post(owner: &Owner, server: &Server, body: &str) -> (u16, String) {
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::null())
         .spawn()
-        .expect("openssl");
+        .expect("openssl")
+}
+
+/// A raw request and its answer.
+fn post(owner: &Owner, server: &Server, body: &str) -> (u16, String) {
+    let mut child = tls_client(owner, server);
     let request = format!(
         "POST /v1/licenses HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
@@ -216,7 +220,7 @@ fn malformed_and_replayed_requests() {
     code(post(&owner, &server, &short.to_string()), 400, install::CERTIFICATE_MALFORMED);
     short["extra"] = 1.into();
     code(post(&owner, &server, &short.to_string()), 400, codes::REQUEST_MALFORMED);
-    assert_eq!(post(&owner, &server, &" ".repeat(10_000)).0, 413);
+    code(post(&owner, &server, &" ".repeat(10_000)), 413, codes::REQUEST_MALFORMED);
 
     let (status, first) = post(&owner, &server, &ask(1, FIRMWARE, id));
     assert_eq!(status, 200, "{first}");
@@ -251,10 +255,136 @@ fn health_metrics_and_a_graceful_end() {
         "ironroot_license_decisions_total{outcome=\"issued\"} 1",
         "decisions_total{outcome=\"IR-6002\"} 1",
         "request_seconds_count 2",
+        "handshakes_total{outcome=\"admitted\"}",
     ] {
         assert!(metrics.contains(line), "{line}\n{metrics}");
     }
+    terminate(&mut server);
+}
+
+fn terminate(server: &mut Server) {
     let id = server.child.id().to_string();
     std::process::Command::new("kill").args(["-TERM", &id]).status().expect("kill");
     assert!(server.child.wait().expect("ends").success());
+}
+
+/// Peers that begin and never go on: before the handshake, in a request, and at the status address. Others are served meanwhile,
+/// and the server ends when it is told to.
+#[test]
+fn slow_peers_hold_neither_the_server_nor_its_end() {
+    let owner = Owner::new(None);
+    owner.register(1);
+    let mut server = owner.start();
+    let silent: Vec<TcpStream> =
+        (0..40).map(|_| TcpStream::connect(server.address()).expect("connects")).collect();
+    let mut half = TcpStream::connect(&server.status).expect("connects");
+    write!(half, "GET /healthz HTTP/1.1\r\nHost:").expect("sent");
+    let head = "POST /v1/licenses HTTP/1.1\r\nHost: localhost\r\nContent-Length: 400\r\n\r\n{";
+    let mut dripping = tls_client(&owner, &server);
+    dripping.stdin.as_mut().expect("piped").write_all(head.as_bytes()).expect("sent");
+    let client = owner.client(&server, &owner.station(SITE, 1), PATIENCE);
+    client.licence(&certificate(1), FIRMWARE, PACKAGE).expect("given, whoever else waits");
+    // The body has its own end: the answer says so, with a code.
+    let output = dripping.wait_with_output().expect("openssl ends");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.starts_with("HTTP/1.1 408") && text.contains("IR-6011"), "{text}");
+    terminate(&mut server);
+    drop((silent, half));
+}
+
+/// Everything that the server writes while it decides, refuses and fails: no key, no licence, no passphrase, no certificate.
+#[test]
+fn logs_have_no_secrets() {
+    let owner = Owner::new(None);
+    owner.register(1);
+    let mut server = owner.start_logging();
+    let client = owner.client(&server, &owner.station(SITE, 1), PATIENCE);
+    let given = client.licence(&certificate(1), FIRMWARE, PACKAGE).expect("given");
+    client.licence(&certificate(2), FIRMWARE, PACKAGE).expect_err("exhausted");
+    post(&owner, &server, &ask(1, FIRMWARE, "not a uuid"));
+    post(&owner, &server, "{\"certificate\": \"firmware key 128\"}");
+    terminate(&mut server);
+    let mut log = String::new();
+    server.child.stderr.take().expect("piped").read_to_string(&mut log).expect("text");
+    assert!(log.contains("\"outcome\":\"issued\"") && log.contains("IR-6011"), "{log}");
+    let key = String::from_utf8_lossy(&KEY);
+    for (what, secret) in [
+        ("key", key.to_string()),
+        ("key in base64", data_encoding::BASE64.encode(&KEY)),
+        ("key in hexadecimal", data_encoding::HEXLOWER.encode(&KEY)),
+        ("licence", data_encoding::BASE64.encode(given.licence.bytes())),
+        ("passphrase", "correct horse".to_owned()),
+        ("private key of TLS", "PRIVATE KEY".to_owned()),
+    ] {
+        assert!(!log.contains(&secret), "{what}:\n{log}");
+    }
+}
+
+/// Carries bytes to the server and back; the answer of each connection is cut off after as many bytes as `cuts` says, the first
+/// one first. With none left nothing is cut.
+fn cutting(server: &Server, cuts: Vec<usize>) -> std::net::SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let target = server.address().to_owned();
+    std::thread::spawn(move || {
+        let mut cuts = cuts.into_iter();
+        for near in listener.incoming().map_while(Result::ok) {
+            let Ok(far) = TcpStream::connect(&target) else { return };
+            let mut left = cuts.next().unwrap_or(usize::MAX);
+            let (mut up, mut to) = (near.try_clone().expect("a socket"), far.try_clone().expect("a socket"));
+            std::thread::spawn(move || std::io::copy(&mut up, &mut to));
+            let (mut from, mut back) = (far, near);
+            std::thread::spawn(move || {
+                let mut buffer = [0; 4096];
+                while let Ok(count @ 1..) = from.read(&mut buffer) {
+                    let count = count.min(left);
+                    left -= count;
+                    if back.write_all(&buffer[..count]).is_err() || left == 0 {
+                        break;
+                    }
+                }
+                let _ = back.shutdown(std::net::Shutdown::Both);
+                let _ = from.shutdown(std::net::Shutdown::Both);
+            });
+        }
+    });
+    address
+}
+
+/// The line to the server is cut in the handshake, before the answer, and in the middle of it: the station asks again and gets
+/// the one licence that was counted.
+#[test]
+fn a_line_that_is_cut_costs_nothing() {
+    let owner = Owner::new(None);
+    owner.register(8);
+    let server = owner.start();
+    let station = owner.station(SITE, 1);
+    for (seed, cut) in [0, 100, 1200, 1500, 1700, 1900, 2100].into_iter().enumerate() {
+        let address = cutting(&server, vec![cut, cut + 50]);
+        let url = format!("https://{address}");
+        let client = client(&url, &station, &owner.authority.certificate, Duration::from_secs(20));
+        let given = client.licence(&certificate(seed as u64 + 1), FIRMWARE, PACKAGE);
+        let given = given.unwrap_or_else(|error| panic!("cut after {cut} bytes: {error}"));
+        let direct = owner.client(&server, &station, PATIENCE);
+        let again = direct.licence(&certificate(seed as u64 + 1), FIRMWARE, PACKAGE).expect("again");
+        assert_eq!((again.licence, again.again), (given.licence, true));
+    }
+    let summary = audit::verify(owner.log().as_slice()).expect("intact");
+    assert_eq!(summary.issued, 7);
+}
+
+/// A server that takes connections and says nothing, or hangs up: the station gives up in its time, with a code.
+#[test]
+fn a_silent_server_is_given_up() {
+    let owner = Owner::new(None);
+    let station = owner.station(SITE, 1);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("https://{}", listener.local_addr().expect("bound"));
+    let ask = || {
+        let client = client(&url, &station, &owner.authority.certificate, Duration::from_millis(700));
+        client.licence(&certificate(1), FIRMWARE, PACKAGE).expect_err("no answer").code
+    };
+    assert_eq!(ask(), codes::SERVER_UNREACHABLE, "silent");
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    assert_eq!(ask(), codes::SERVER_UNREACHABLE, "hangs up");
 }

@@ -13,9 +13,9 @@ pub const LIBRARY: Region = Region::between(0x1FF0_9000, 0x1FF0_9800);
 /// The secure part; every reset in Secure access mode enters here, and it is closed at the hand-over. Ours.
 pub const RSS: Region = Region::between(0x1FF1_0000, 0x1FF1_E000);
 /// In it: the boot state machine and the short services.
-pub const CODE: Region = Region::between(0x1FF1_0000, 0x1FF1_2000);
+pub const CODE: Region = Region::between(0x1FF1_0000, 0x1FF1_1000);
 /// In it: the installer of encrypted firmware, a program of its own.
-pub const INSTALLER: Region = Region::between(0x1FF1_2000, 0x1FF1_DC00);
+pub const INSTALLER: Region = Region::between(0x1FF1_1000, 0x1FF1_DC00);
 /// In it: the device's private key ([`identity`]).
 pub const IDENTITY: Region = Region::between(0x1FF1_DC00, 0x1FF1_E000);
 /// The device certificate, 136 bytes, beside the unique id: public, readable by everybody. Ours.
@@ -82,7 +82,8 @@ pub const INSTALLER_BUFFER: Region = Region::between(0x2400_4000, 0x2401_4000);
 /// First word of the request block when the boot state machine enters the installer because a host asked: "IRGO".
 pub const INSTALL_ASKED: u32 = u32::from_le_bytes(*b"IRGO");
 
-/// Where an installation notes that it is under way, complete, or withdrawn: three flash words at the end of user flash.
+/// Where an installation notes that it is under way, complete, or withdrawn: three flash words at the end of user flash. Only
+/// an installation needs it: what must last, the version, is in [`super::rssc::VERSION`]. In service the place is the swap's.
 pub const INSTALL_NOTE: Region = Region::between(0x080F_FFA0, 0x0810_0000);
 
 /// The page of the private key: u32 magic, u32 version, 32 bytes private number, big-endian; the rest is erased.

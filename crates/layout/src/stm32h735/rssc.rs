@@ -26,6 +26,10 @@ pub const DEBUG: u32 = 0x0C;
 pub const REQUEST: u32 = 0x10;
 /// Offset; read and write, kept over a system reset, 0 after power-on: how the last service ended ([`super::rss::Status`]).
 pub const STATUS: u32 = 0x14;
+/// Offset; the highest version of a package that was installed, 0 for none. Kept for good: over power-off, over a regression and
+/// over whatever happens to user flash. A write raises it; a lower value is ignored. A part that is made for it would have
+/// fuses or a counter in the option-byte area here; this one has no OTP.
+pub const VERSION: u32 = 0x18;
 
 /// BOOTR: level of the BOOT0 pin at reset.
 pub const BOOTR_BOOT0: u32 = 1 << 0;

@@ -13,8 +13,6 @@ use crate::{OptionRegister, OptionValues, PackageId, Target};
 
 /// What a flash word holds when it is erased.
 const ERASED: u8 = 0xFF;
-/// SCAR and PRAR count units of 256 bytes.
-const UNIT: u64 = 256;
 
 /// Flash and option registers as plain memory. Programming a word twice is refused, as flash with ECC refuses it.
 #[derive(Clone, Debug)]
@@ -76,18 +74,16 @@ impl Target for MemoryTarget {
         self.installed
     }
 
-    fn accepts(&self, kind: AreaKind, address: u32, size: u32) -> bool {
+    fn accepts(&mut self, kind: AreaKind, address: u32, size: u32) -> Result<(), Code> {
         let memory = if kind == AreaKind::External { &self.external } else { &self.flash };
-        let word = HELD_BACK as u32;
-        let end = address.checked_add(size);
-        address >= memory.start
-            && end.is_some_and(|end| end <= memory.end)
-            && address.is_multiple_of(word)
-            && size.is_multiple_of(word)
+        if kind == AreaKind::External && memory.is_empty() {
+            return Err(codes::AREA_UNSUPPORTED);
+        }
+        if holds(memory, address, size) { Ok(()) } else { Err(codes::AREA_TARGET) }
     }
 
     fn accepts_token(&self, token: u32) -> bool {
-        self.accepts(AreaKind::Firmware, token, NOTE_LEN as u32)
+        holds(&self.flash, token, NOTE_LEN as u32)
     }
 
     fn boot_address(&self) -> u32 {
@@ -102,7 +98,7 @@ impl Target for MemoryTarget {
         Ok(())
     }
 
-    fn begin(&mut self, _token: u32, package: PackageId) -> Result<(), Code> {
+    fn begin(&mut self, _token: u32, package: PackageId, _external: Range<u32>) -> Result<(), Code> {
         self.under_way = Some(package);
         Ok(())
     }
@@ -133,22 +129,15 @@ impl Target for MemoryTarget {
         Ok(())
     }
 
-    fn closes(&self, options: &OptionValues<'_>, address: u32, size: u32) -> bool {
-        [OptionRegister::Pcrop, OptionRegister::SecureArea].into_iter().any(|register| {
-            options.get(register).is_some_and(|option| {
-                let (start, end) = (u64::from(option.value & 0xFFF), u64::from(option.value >> 16 & 0xFFF));
-                let base = u64::from(self.flash.start);
-                let closed = base + start * UNIT..base + (end + 1) * UNIT;
-                start == end
-                    || start < end
-                        && closed.start <= u64::from(address)
-                        && u64::from(address) + u64::from(size) <= closed.end
-            })
-        })
+    fn random(&mut self, into: &mut [u8]) -> Result<(), Code> {
+        // Nobody uses this device: the place is what is checked, not the key.
+        into.fill(0xA5);
+        Ok(())
     }
 
-    fn make_keys(&mut self, _couples: &[u8]) -> Result<(), Code> {
-        Err(codes::AREA_UNSUPPORTED)
+    fn raise_version(&mut self, version: u32) -> Result<(), Code> {
+        self.installed = self.installed.max(Some(version));
+        Ok(())
     }
 
     fn apply(&mut self, options: &OptionValues<'_>) -> Result<(), Code> {
@@ -158,9 +147,18 @@ impl Target for MemoryTarget {
         Ok(())
     }
 
-    fn complete(&mut self, _token: u32, package: PackageId, version: u32) -> Result<(), Code> {
+    fn complete(&mut self, _token: u32, package: PackageId) -> Result<(), Code> {
         self.complete = Some(package);
-        self.installed = Some(version);
         Ok(())
     }
+}
+
+/// Whether whole flash words lie in a memory.
+fn holds(memory: &Range<u32>, address: u32, size: u32) -> bool {
+    let word = HELD_BACK as u32;
+    let end = address.checked_add(size);
+    address >= memory.start
+        && end.is_some_and(|end| end <= memory.end)
+        && address.is_multiple_of(word)
+        && size.is_multiple_of(word)
 }

@@ -6,7 +6,7 @@ mod plan;
 
 pub use check::MemoryTarget;
 pub use module::seal_module;
-pub use plan::{BuildError, Plan, Sealer};
+pub use plan::{Area, BuildError, Plan, Sealer, package};
 
 use crate::bytes::put;
 

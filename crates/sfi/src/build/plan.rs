@@ -117,6 +117,36 @@ impl Plan {
     }
 }
 
+/// An area with its content: what it is, where it goes, and the plaintext.
+pub type Area = (AreaKind, u32, Vec<u8>);
+
+/// Makes a small package in one go, and gives what licences name it by. Large ones are made area by area: [`Plan`].
+///
+/// # Errors
+/// As those of [`Plan`].
+pub fn package(
+    mut plan: Plan,
+    areas: &[Area],
+    key: &FirmwareKey,
+    nonce: Nonce,
+    crypto: &mut impl Crypto,
+) -> Result<(Vec<u8>, PackageId), BuildError> {
+    for (kind, address, data) in areas {
+        plan.area(*kind, *address, data.len(), crypto.sha256_of(data))?;
+    }
+    let mut sealer = plan.seal(key, nonce, crypto)?;
+    let mut payloads = Vec::new();
+    for (index, (_, _, data)) in areas.iter().enumerate() {
+        let start = payloads.len();
+        payloads.extend_from_slice(data);
+        let tag = sealer.seal(index, payloads.get_mut(start..).unwrap_or_default())?;
+        sealer.set_tag(index, tag);
+    }
+    let mut package = sealer.head();
+    package.append(&mut payloads);
+    Ok((package, sealer.package_id(crypto)))
+}
+
 /// A package whose areas are being encrypted.
 #[derive(Clone)]
 pub struct Sealer {

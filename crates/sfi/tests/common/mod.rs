@@ -1,12 +1,12 @@
 //! An owner, a maker and devices, all from fixed seeds.
 #![allow(dead_code, reason = "each test program uses its part")]
 
-use ironroot_crypto::{Crypto, P256PublicKey, Software};
-use ironroot_sfi::build::{MemoryTarget, Plan, Sealer, raw_signature};
+use ironroot_crypto::{P256PublicKey, Software};
+use ironroot_sfi::build::{Area, MemoryTarget, Plan, package, raw_signature};
 use ironroot_sfi::package::AreaKind;
 use ironroot_sfi::{
     Certificate, DeviceKey, FirmwareKey, Installer, Licence, LicenceKind, Nonce, OptionRegister, OptionValue,
-    Product, Terms,
+    PackageId, Product, Terms,
 };
 use p256::ecdsa::signature::hazmat::PrehashSigner;
 use p256::ecdsa::{Signature, SigningKey};
@@ -44,9 +44,6 @@ pub fn target() -> MemoryTarget {
     target
 }
 
-/// One area of a package.
-pub type Area = (AreaKind, u32, Vec<u8>);
-
 /// The option bytes that close what begins at the start of flash.
 pub fn options() -> Vec<u8> {
     let area = OptionValue { register: OptionRegister::SecureArea, value: 0x0003_0000, mask: 0x8FFF_0FFF };
@@ -66,25 +63,12 @@ pub fn areas() -> Vec<Area> {
     ]
 }
 
-pub fn seal(areas: &[Area], version: u32, key: [u8; 16], nonce: Nonce) -> (Vec<u8>, Sealer) {
-    let mut plan = Plan::new(PRODUCT, version, 2, TOKEN);
-    for (kind, address, data) in areas {
-        plan.area(*kind, *address, data.len(), Software.sha256_of(data)).expect("fits");
-    }
-    let mut sealer = plan.seal(&FirmwareKey::new(key), nonce, &mut Software).expect("a package");
-    let mut payloads = Vec::new();
-    for (index, (_, _, data)) in areas.iter().enumerate() {
-        let mut data = data.clone();
-        let tag = sealer.seal(index, &mut data).expect("as planned");
-        sealer.set_tag(index, tag);
-        payloads.append(&mut data);
-    }
-    let mut package = sealer.head();
-    package.append(&mut payloads);
-    (package, sealer)
+pub fn seal(areas: &[Area], version: u32, key: [u8; 16], nonce: Nonce) -> (Vec<u8>, PackageId) {
+    let plan = Plan::new(PRODUCT, version, 2, TOKEN);
+    package(plan, areas, &FirmwareKey::new(key), nonce, &mut Software).expect("a package")
 }
 
-pub fn licence(kind: LicenceKind, least_version: u32, device: u8, id: ironroot_sfi::PackageId) -> Licence {
+pub fn licence(kind: LicenceKind, least_version: u32, device: u8, id: PackageId) -> Licence {
     let public = key_pair(device).1;
     let fingerprint = Terms::fingerprint(&public, &mut Software);
     let terms = Terms { kind, least_version, least_services: 1, fingerprint };
@@ -94,8 +78,8 @@ pub fn licence(kind: LicenceKind, least_version: u32, device: u8, id: ironroot_s
 
 /// A package of the usual areas, and the licence of device 7 for it.
 pub fn usual() -> (Vec<u8>, Licence) {
-    let (package, sealer) = seal(&areas(), 5, KEY, NONCE);
-    let licence = licence(LicenceKind::Firmware, 5, 7, sealer.package_id(&mut Software));
+    let (package, id) = seal(&areas(), 5, KEY, NONCE);
+    let licence = licence(LicenceKind::Firmware, 5, 7, id);
     (package, licence)
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ironroot_chip::OptionBytes;
 use ironroot_codes::{Code, install as codes, transport};
 use ironroot_layout::stm32h735::UNIQUE_ID;
 use ironroot_layout::stm32h735::rss::RSS_DISABLED;
@@ -73,6 +74,21 @@ pub fn certificate(loader: &mut Bootloader) -> Result<Certificate> {
     }
     Certificate::parse(&bytes)
         .map_err(|code| Failure::new(code, format!("{} bytes that are no certificate", bytes.len())))
+}
+
+/// The option bytes in force, as the device says.
+pub fn options(loader: &mut Bootloader) -> Result<OptionBytes> {
+    let answer = command(loader, "its option bytes", special::OPTIONS, &[], &[])?;
+    let words: Vec<u32> = answer.as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect();
+    match words[..] {
+        [optsr, prar, scar, wpsn, boot, optsr2] => {
+            Ok(OptionBytes::FACTORY.with(&OptionBytes { optsr, prar, scar, wpsn, boot, optsr2 }))
+        }
+        _ => {
+            let cause = format!("option bytes of {} bytes", answer.len());
+            Err(Failure::new(transport::BOOTLOADER_ANSWER, cause))
+        }
+    }
 }
 
 /// A device that refuses the special commands altogether does not offer the service.

@@ -94,14 +94,17 @@ impl FromStr for Location {
 }
 
 impl fmt::Display for Location {
-    /// Without the password.
+    /// Without what may hold a password: neither the part before the host nor the parameters.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
-            Self::Postgres(text) => match text.rsplit_once('@') {
-                Some((_, host)) => write!(f, "postgres://{host}"),
-                None => f.write_str("postgres://…"),
-            },
+            Self::Postgres(text) => {
+                let place = text.split_once('?').map_or(text.as_str(), |(place, _)| place);
+                match place.rsplit_once('@') {
+                    Some((_, host)) => write!(f, "postgres://{host}"),
+                    None => f.write_str("postgres://…"),
+                }
+            }
         }
     }
 }
@@ -244,4 +247,23 @@ pub fn with_store<T>(location: &Location, act: impl AsyncFnOnce(&mut AnyStore) -
 
 fn unavailable(cause: impl fmt::Display) -> Error {
     Error::new(codes::STORE_UNAVAILABLE, cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_location_is_shown_without_its_password() {
+        for (text, shown) in [
+            ("postgres://u:secret@db:5432/l", "postgres://db:5432/l"),
+            ("postgres://u:sec@ret@db/l", "postgres://db/l"),
+            ("postgres://u@db/l?password=secret", "postgres://db/l"),
+            ("postgres://db/l?user=u&password=secret@x", "postgres://…"),
+            ("sqlite:a.sqlite", "sqlite:a.sqlite"),
+        ] {
+            let Ok(location) = text.parse::<Location>();
+            assert_eq!((location.to_string(), format!("{location:?}")), (shown.to_owned(), shown.to_owned()));
+        }
+    }
 }

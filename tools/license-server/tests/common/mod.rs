@@ -149,7 +149,16 @@ impl Owner {
         self.try_start(address).expect("the server starts")
     }
 
+    /// Starts a server whose log can be read from its standard error.
+    pub fn start_logging(&self) -> Server {
+        self.spawn("127.0.0.1:0", "trace", Stdio::piped()).expect("the server starts")
+    }
+
     pub fn try_start(&self, address: &str) -> Option<Server> {
+        self.spawn(address, "error", Stdio::null())
+    }
+
+    fn spawn(&self, address: &str, level: &str, log: Stdio) -> Option<Server> {
         let store = match &self.location {
             Location::Sqlite(path) => path.display().to_string(),
             Location::Postgres(url) => url.clone(),
@@ -169,9 +178,9 @@ impl Owner {
             .arg(file("vault.json"))
             .arg("--passphrase-file")
             .arg(file("pass"))
-            .env("RUST_LOG", "error")
+            .env("RUST_LOG", level)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .expect("the server starts");
         let mut line = String::new();

@@ -115,6 +115,12 @@ impl Area {
         }
     }
 
+    /// Places of keys that the device makes.
+    pub fn keys(bytes: Vec<u8>) -> Self {
+        let name = "keys of the device".to_owned();
+        Area { kind: AreaKind::Keys, name, ..Self::configuration(bytes) }
+    }
+
     /// Its payload, padded with erased bytes.
     pub fn read(&self, into: &mut Vec<u8>) -> Result {
         into.resize(self.len, ERASED);
@@ -144,7 +150,7 @@ impl Area {
     }
 
     /// Bytes of flash that it takes.
-    fn occupied(&self) -> u32 {
+    pub fn occupied(&self) -> u32 {
         let header = if self.kind == AreaKind::Module { MODULE_HEADER_LEN } else { 0 };
         self.len.saturating_sub(header) as u32
     }
@@ -212,7 +218,8 @@ impl Content {
             |code| Failure::new(code, "it is no module, or its length is wrong").about(path.display());
         let (header, _) = ModuleHeader::split(&mut bytes).map_err(refused)?;
         if bytes.len() > MAX_PAYLOAD {
-            return Err(refused(codes::MODULE_MALFORMED));
+            let cause = format!("{} bytes; a device checks at most {MAX_PAYLOAD} at once", bytes.len());
+            return Err(Failure::new(codes::AREA_TOO_LARGE, cause).about(path.display()));
         }
         self.areas.push(Area {
             kind: AreaKind::Module,
@@ -392,6 +399,31 @@ mod tests {
         assert_eq!(code(vec![piece(0x2000_0000, 4)]), codes::AREA_TARGET);
         assert_eq!(code(vec![piece(0x080F_FFFF, 2)]), codes::AREA_TARGET);
         assert_eq!(code(vec![piece(INSTALL_NOTE.start().value(), 4)]), codes::AREA_OVERLAP);
+    }
+
+    /// Two passes over a file that somebody writes in between would be hashed as one thing and packed as another.
+    #[test]
+    fn an_input_that_changes_while_it_is_packed_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("big.bin");
+        let code = |outcome: Result| outcome.unwrap_err().code;
+        std::fs::write(&path, vec![1; MAX_PAYLOAD + 64]).unwrap();
+        let mut content = Content::default();
+        content.external(&Placed { path: path.clone(), address: Some(0x9000_0000) }).unwrap();
+        let opened = Arc::clone(&content.opened[0]);
+        assert_eq!(opened.unchanged(), Ok(()));
+        let mut payload = Vec::new();
+        assert_eq!(content.areas[1].read(&mut payload), Ok(()));
+        assert_eq!(payload, [1; 64]);
+        // Shorter: the area that is gone cannot be read, the one that is left is not the whole.
+        let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        file.set_len(MAX_PAYLOAD as u64).unwrap();
+        assert_eq!(code(content.areas[1].read(&mut payload)), input::SFI_INPUT_CHANGED);
+        assert_eq!(code(opened.unchanged()), input::SFI_INPUT_CHANGED);
+        // As long as before, and written again.
+        file.set_len(MAX_PAYLOAD as u64 + 64).unwrap();
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+        assert_eq!(code(opened.unchanged()), input::SFI_INPUT_CHANGED);
     }
 
     #[test]

@@ -14,12 +14,12 @@ use ironroot_layout::stm32h735::rss::{INSTALL_NOTE, INSTALLER_TABLE};
 use ironroot_layout::stm32h735::{FLASH, KEY_STORE};
 use ironroot_sfi::build::{BuildError, Plan, Sealer};
 use ironroot_sfi::package::{AreaKind, DESCRIPTOR_LEN};
-use ironroot_sfi::{FirmwareKey, Nonce, Product};
+use ironroot_sfi::{FirmwareKey, KeyPlace, Nonce, Product};
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::content::{Area, Content, Placed};
-use super::options;
+use super::{keys, options};
 use crate::atomic::{self, Access, Existing, Pending};
 use crate::error::{Failure, Result};
 use crate::input::Piece;
@@ -39,6 +39,8 @@ Examples:
   ironroot sfi create --boot-key release.pub.pem -f app.bin@0x08020000 --option SECURITY=1 \\
       --option SEC_AREA=0x08000000..0x08020000 --new-key fw.key -v 3 -o app.sfi
   ironroot sfi create -f app.hex --module stack.irm --options product.toml --key fw.key -v 4 -o app.sfi
+  ironroot sfi create -f boot.bin@0x08000000 --device-key 16@0x08010000 --option SEC_AREA=0x08000000..0x08020000 \\
+      --external assets.bin@0x90000000 --key fw.key -v 5 -o app.sfi
   ironroot sfi create -f boot.elf --options-csv st.csv --key fw.key --nonce nonce.bin -v 1 -o app.sfi --json")]
 pub struct Create {
     /// Firmware for the internal flash: ELF, Intel HEX, or raw with @ADDRESS; may be repeated
@@ -53,6 +55,9 @@ pub struct Create {
     /// Content of the external flash; may be repeated
     #[arg(long, value_name = "FILE@ADDRESS")]
     external: Vec<Placed>,
+    /// Key that the device makes itself, in the secure area that the option bytes set; may be repeated
+    #[arg(long, value_name = "SIZE@ADDRESS", value_parser = keys::parse)]
+    device_key: Vec<KeyPlace>,
     #[command(flatten)]
     options: options::Arguments,
     /// Firmware key, 16 bytes
@@ -180,7 +185,10 @@ fn content(args: &Create) -> Result<Content> {
         return Err(Failure::new(codes::NOTHING_TO_START, format!("no firmware begins at {boot:#010x}")));
     }
     let values = args.options.values()?;
-    content.areas.push(Area::configuration(values.iter().flat_map(|value| value.encode()).collect()));
+    let configuration: Vec<u8> = values.iter().flat_map(|value| value.encode()).collect();
+    let keys = keys::area(&args.device_key, &content.areas, &configuration)?;
+    content.areas.extend(keys);
+    content.areas.push(Area::configuration(configuration));
     if content.areas.len() > args.max_areas as usize {
         let cause = format!("{} areas, the device lists {}", content.areas.len(), args.max_areas);
         return Err(Failure::new(input::SFI_TOO_MANY_AREAS, cause));

@@ -8,6 +8,7 @@ mod create;
 pub mod file;
 mod info;
 pub mod install;
+mod keys;
 pub mod licences;
 mod module;
 mod options;

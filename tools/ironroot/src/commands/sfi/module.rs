@@ -63,9 +63,14 @@ pub fn run(args: &Module, report: &mut Reporter<'_>) -> Result {
     let mut code = files::read(&args.code)?;
     code.resize(code.len().next_multiple_of(FLASH_WORD.bytes() as usize), ERASED);
     let most = MAX_PAYLOAD - MODULE_HEADER_LEN;
-    if code.is_empty() || code.len() > most {
-        let cause = format!("{} bytes of code; a module has 1 to {most}", code.len());
-        return Err(Failure::new(codes::MODULE_MALFORMED, cause).about(args.code.display()));
+    if code.is_empty() {
+        return Err(Failure::new(codes::MODULE_MALFORMED, "it has no code").about(args.code.display()));
+    }
+    // One tag covers the module, and nothing is programmed before its tag was checked: it must fit what the device collects.
+    if code.len() > most {
+        let cause = format!("{} bytes of code; a device checks at most {most} at once", code.len());
+        let failure = Failure::new(codes::AREA_TOO_LARGE, cause).about(args.code.display());
+        return Err(failure.fix("Deliver it as up to four modules that lie behind each other."));
     }
     let place = Region::checked(Address::new(args.address), Size::new(code.len() as u32));
     let fits = place.is_some_and(|place| FLASH.contains_region(place));

@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(init: ironroot_fuzz::init("sfi_certificate"), |data: &[u8]| ironroot_fuzz::run("sfi_certificate", data));
