@@ -23,6 +23,7 @@ use crate::peripherals::otfdec::Otfdec;
 use crate::peripherals::pwr::Pwr;
 use crate::peripherals::rcc::{Rcc, ResetCause};
 use crate::peripherals::registers::Registers;
+use crate::peripherals::rng::Rng;
 use crate::peripherals::rtc::Rtc;
 use crate::peripherals::simple;
 use crate::peripherals::syscfg::Syscfg;
@@ -31,6 +32,7 @@ use crate::rom::RomImage;
 use crate::rules::Verdict;
 use crate::security::{Latches, Mode, Security};
 use crate::supply::{FlashOperation, POWER_CUT, PowerCut, Supply};
+use crate::time::TimeBase;
 use crate::warnings::{Warning, Warnings};
 
 /// GPIO ports of the part: A to H, J, K.
@@ -41,13 +43,8 @@ const FLASH_LINE: u8 = 4;
 const OCTOSPI_LINES: [u8; 2] = [92, 150];
 /// NVIC lines of OTFDEC1 and OTFDEC2.
 const OTFDEC_LINES: [u8; 2] = [151, 152];
-
-/// Conversion of virtual time to real time: the core's frequency changes while it runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct TimeBase {
-    cycles: u64,
-    nanoseconds: u64,
-}
+/// NVIC line that RNG and HASH share.
+const RNG_LINE: u8 = 80;
 
 /// A virtual STM32H735. One value: clone it and you have two chips in the same state.
 #[derive(Clone)]
@@ -67,6 +64,7 @@ pub struct Stm32h735 {
     pub(crate) fmc: Registers,
     pub(crate) octospi: [Octospi; 2],
     pub(crate) otfdec: [Otfdec; 2],
+    pub(crate) rng: Rng,
     pub(crate) external: [ExternalFlash; 2],
     pub(crate) nor: [SerialNor; 2],
     pub(crate) supply: Supply,
@@ -119,7 +117,8 @@ impl Stm32h735 {
         let mut chip = Stm32h735 {
             memory,
             regions: Regions::new(options.tcm_axi_shared()),
-            security: Security::after_reset(&options, board.boot0(), true, false),
+            security: Security::after_reset(&options, board.boot0(), true, false)
+                .keeping(Latches { version: board.installed_version(), ..Latches::default() }),
             flash,
             rcc,
             pwr: Pwr::default(),
@@ -132,11 +131,12 @@ impl Stm32h735 {
             fmc: Registers::new(simple::FMC),
             octospi: Default::default(),
             otfdec: Default::default(),
+            rng: Rng::new(board.uid(), board.identity().map(|device| &device.key), board.random_blocks()),
             external: board.external().clone(),
             nor: Default::default(),
             supply: Supply::default(),
             clocks,
-            time: TimeBase { cycles: 0, nanoseconds: 0 },
+            time: TimeBase::default(),
             now: 0,
             epoch: 0,
             stall: 0,
@@ -165,6 +165,7 @@ impl Stm32h735 {
             .with_external(self.external.clone())
             .with_bootloader_pid(self.bootloader_pid)
             .with_identity(self.identity.clone())
+            .with_counters(off.security.latches().version, off.rng.blocks())
     }
 
     /// Power goes and comes back. RAM is lost (it is zero then; on silicon it is anything), the flash stays. Virtual time
@@ -186,7 +187,8 @@ impl Stm32h735 {
         let power_on = cause == ResetCause::PowerOn;
         let options = *self.flash.options();
         let debugger_seen = !power_on && self.security.was_debugger_seen();
-        let latches = if power_on { Latches::default() } else { self.security.latches() };
+        let kept = self.security.latches();
+        let latches = if power_on { kept.after_power_on() } else { kept };
         self.security = Security::after_reset(&options, self.boot0, power_on, debugger_seen).keeping(latches);
         self.vtor_base = self.security.vector_base();
         self.regions = Regions::new(options.tcm_axi_shared());
@@ -203,6 +205,7 @@ impl Stm32h735 {
         self.fmc.reset();
         self.octospi.iter_mut().for_each(Octospi::reset);
         self.otfdec.iter_mut().for_each(Otfdec::reset);
+        self.rng.reset();
         self.stall = 0;
         self.request = None;
         self.epoch = self.epoch.wrapping_add(1);
@@ -233,6 +236,11 @@ impl Stm32h735 {
     /// The flash controller.
     pub fn flash(&self) -> &Flash {
         &self.flash
+    }
+
+    /// The generator of random numbers, for fault injection.
+    pub fn rng_mut(&mut self) -> &mut Rng {
+        &mut self.rng
     }
 
     /// The flash controller, for fault injection.
@@ -307,9 +315,7 @@ impl Stm32h735 {
 
     /// Nanoseconds since power-on at virtual time `now`, which is not before the last change of the core's frequency.
     pub fn nanoseconds(&self, now: u64) -> u64 {
-        let cycles = u128::from(now.saturating_sub(self.time.cycles));
-        let since = cycles * 1_000_000_000 / u128::from(self.clocks.core.max(1));
-        self.time.nanoseconds.saturating_add(u64::try_from(since).unwrap_or(u64::MAX))
+        self.time.nanoseconds(now, self.clocks.core)
     }
 
     /// Cuts the power at a flash operation to come, or (`None`) takes a cut back that has not come yet. The run then ends
@@ -388,8 +394,7 @@ impl Stm32h735 {
 
     /// The clock tree changed.
     pub(crate) fn retime(&mut self) {
-        let nanoseconds = self.nanoseconds(self.now);
-        self.time = TimeBase { cycles: self.now, nanoseconds };
+        self.time.change(self.now, self.clocks.core);
         self.clocks = self.rcc.clocks();
     }
 
@@ -451,6 +456,8 @@ impl Stm32h735 {
             }
         };
         set(FLASH_LINE, self.flash.raised());
+        set(RNG_LINE, self.rng.raised(self.now));
+        self.event = self.event.min(self.rng.next_event(self.now));
         for (usart, instance) in self.usart.iter().zip(&usart::INSTANCES) {
             self.event = self.event.min(usart.next_event());
             set(instance.line, usart.raised());
@@ -491,6 +498,7 @@ impl Stm32h735 {
         self.fmc.hash(hasher);
         self.octospi.hash(hasher);
         self.otfdec.hash(hasher);
+        self.rng.hash(hasher);
         self.external.hash(hasher);
         self.nor.hash(hasher);
         self.supply.hash(hasher);

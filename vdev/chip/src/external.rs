@@ -18,7 +18,7 @@ use crate::warnings::Reason;
 /// Bytes of each external flash.
 pub const SIZE: u32 = 16 * 1024 * 1024;
 /// What is kept in one piece.
-pub(crate) const BLOCK: usize = 4096;
+pub const BLOCK: usize = 4096;
 
 /// A window: where it is, and the register blocks of its interface and of its decryption.
 pub(crate) struct Window {
@@ -57,6 +57,26 @@ impl ExternalFlash {
         block.and_then(|block| block.get(place % BLOCK)).copied().unwrap_or(ERASED)
     }
 
+    /// Fills `bytes` with what is stored from `offset` on; erased beyond the end.
+    pub fn read(&self, offset: u32, bytes: &mut [u8]) {
+        let place = offset as usize;
+        // Bus accesses and cipher blocks lie in one block: one look-up.
+        if place % BLOCK + bytes.len() <= BLOCK {
+            match self.blocks.get(&((place / BLOCK) as u32)) {
+                Some(block) => {
+                    if let Some(stored) = block.get(place % BLOCK..place % BLOCK + bytes.len()) {
+                        bytes.copy_from_slice(stored);
+                    }
+                }
+                None => bytes.fill(ERASED),
+            }
+            return;
+        }
+        for (at, byte) in (offset..).zip(bytes) {
+            *byte = self.byte(at);
+        }
+    }
+
     /// Replaces bytes, as a programmer for the bare chip does. False if they do not fit.
     pub fn load(&mut self, offset: u32, bytes: &[u8]) -> bool {
         let end = (offset as usize).checked_add(bytes.len());
@@ -69,19 +89,19 @@ impl ExternalFlash {
     }
 
     /// Programs bytes, each at its offset: bits can be cleared, not set. What lies beyond the end is ignored.
-    pub(crate) fn program(&mut self, bytes: impl IntoIterator<Item = (u32, u8)>) {
+    pub fn program(&mut self, bytes: impl IntoIterator<Item = (u32, u8)>) {
         for (offset, byte) in bytes {
             self.change(offset, 1, |old| old & byte);
         }
     }
 
     /// Erases a range.
-    pub(crate) fn erase(&mut self, offset: u32, size: u32) {
+    pub fn erase(&mut self, offset: u32, size: u32) {
         self.change(offset, size, |_| ERASED);
     }
 
     /// Replaces each byte of a range by what `new` makes of it. What lies beyond the end is ignored.
-    pub(crate) fn change(&mut self, offset: u32, size: u32, mut new: impl FnMut(u8) -> u8) {
+    pub fn change(&mut self, offset: u32, size: u32, mut new: impl FnMut(u8) -> u8) {
         let (mut at, end) = (offset as usize, (offset.saturating_add(size) as usize).min(SIZE as usize));
         while at < end {
             let index = (at / BLOCK) as u32;
@@ -100,7 +120,7 @@ impl ExternalFlash {
     }
 
     /// Blocks that are not erased: number and [`BLOCK`] bytes.
-    pub(crate) fn blocks(&self) -> impl ExactSizeIterator<Item = (u32, &[u8])> {
+    pub fn blocks(&self) -> impl ExactSizeIterator<Item = (u32, &[u8])> {
         self.blocks.iter().map(|(&index, block)| (index, block.as_slice()))
     }
 }

@@ -12,6 +12,7 @@
 pub mod board;
 mod bus;
 mod chip;
+pub mod container;
 mod debug;
 pub mod external;
 pub mod flash;
@@ -25,6 +26,7 @@ pub mod rssc;
 pub mod rules;
 pub mod security;
 pub mod supply;
+pub mod time;
 pub mod warnings;
 
 pub use board::{Board, BoardError, Identity};

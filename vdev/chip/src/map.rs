@@ -3,7 +3,7 @@
 use ironroot_layout::Region as Place;
 use ironroot_layout::stm32h735 as layout;
 
-use crate::peripherals::rcc::{AHB3ENR, AHB4ENR, APB1LENR, APB2ENR, APB4ENR};
+use crate::peripherals::rcc::{AHB2ENR, AHB3ENR, AHB4ENR, APB1LENR, APB2ENR, APB4ENR};
 
 /// A memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -162,6 +162,8 @@ pub enum Target {
     Octospi(u8),
     /// OTFDEC by number of its window.
     Otfdec(u8),
+    /// Generator of random numbers.
+    Rng,
     /// Known by name, not modelled.
     Unmodelled,
 }
@@ -229,7 +231,7 @@ pub const BLOCKS: &[Block] = &[
     unmodelled(0x4002_2000, "ADC1/2"), block(0x4002_8000, 0x1400, "ETH", Target::Unmodelled),
     block(0x4004_0000, 0x4_0000, "USB1_OTG_HS", Target::Unmodelled),
     unmodelled(0x4802_0000, "DCMI"), unmodelled(0x4802_0400, "PSSI"), unmodelled(0x4802_1000, "CRYP"),
-    unmodelled(0x4802_1400, "HASH"), unmodelled(0x4802_1800, "RNG"), unmodelled(0x4802_2400, "SDMMC2"),
+    unmodelled(0x4802_1400, "HASH"), clocked(0x4802_1800, "RNG", Target::Rng, AHB2ENR, 6), unmodelled(0x4802_2400, "SDMMC2"),
     unmodelled(0x4802_2800, "DLYB_SDMMC2"), unmodelled(0x4802_3000, "RAMECC2"), unmodelled(0x4802_4000, "FMAC"),
     unmodelled(0x4802_4400, "CORDIC"),
     block(0x5000_1000, 0x1000, "LTDC", Target::Unmodelled), unmodelled(0x5000_3000, "WWDG1"),

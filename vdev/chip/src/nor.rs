@@ -42,6 +42,8 @@ pub enum Does {
     WriteDisable,
     /// Programs a page.
     Program,
+    /// Stores at once (RAM).
+    Store,
     /// Erases as many bytes, aligned to their number.
     Erase(u32, u64),
     /// Nothing that the model has: wake-up, reset of the memory's interface.
@@ -82,6 +84,30 @@ const OPCODES: &[Opcode] = &[
     opcode(0xC7, 0, Does::Erase(SIZE, ERASE_CHIP)),
     opcode(0xD8, 3, Does::Erase(64 * 1024, ERASE_64K)),
     opcode(0xDC, 4, Does::Erase(64 * 1024, ERASE_64K)),
+    // More lines: the same with other dummy cycles.
+    opcode(0x32, 3, Does::Program),
+    opcode(0x34, 4, Does::Program),
+    opcode(0x3B, 3, Does::ReadData),
+    opcode(0x6B, 3, Does::ReadData),
+    opcode(0x6C, 4, Does::ReadData),
+    opcode(0xBB, 3, Does::ReadData),
+    opcode(0xEB, 3, Does::ReadData),
+    opcode(0xEC, 4, Does::ReadData),
+    // Octal: the instruction, then its complement. The way into octal mode (configuration register 2) is accepted and not kept.
+    opcode(0x72, 4, Does::Nothing),
+    opcode(0x04FB, 0, Does::WriteDisable),
+    opcode(0x05FA, 4, Does::ReadStatus),
+    opcode(0x06F9, 0, Does::WriteEnable),
+    opcode(0x12ED, 4, Does::Program),
+    opcode(0x21DE, 4, Does::Erase(4 * 1024, ERASE_4K)),
+    opcode(0x609F, 0, Does::Erase(SIZE, ERASE_CHIP)),
+    opcode(0x6699, 0, Does::Nothing),
+    opcode(0x9966, 0, Does::Nothing),
+    opcode(0x9F60, 4, Does::ReadId),
+    opcode(0xC738, 0, Does::Erase(SIZE, ERASE_CHIP)),
+    opcode(0xDC23, 4, Does::Erase(64 * 1024, ERASE_64K)),
+    opcode(0xEC13, 4, Does::ReadData),
+    opcode(0xEE11, 4, Does::ReadData),
 ];
 
 /// What an opcode with an address of that many bytes (0: none) does; `None` if the memory does not know it.
@@ -92,6 +118,30 @@ pub fn meaning(code: u32, address: u32) -> Option<Does> {
 /// Whether the memory takes this opcode for something other than a read: memory-mapped accesses with it give nothing.
 pub fn is_no_read(code: u32) -> bool {
     OPCODES.iter().any(|known| known.code == code && known.does != Does::ReadData)
+}
+
+/// A memory at the end of the wire, as its interface sees it.
+pub trait SerialMemory {
+    /// What an opcode with an address of that many bytes (0: none) does; `None` if the memory does not know it.
+    fn meaning(&self, code: u32, address: u32) -> Option<Does>;
+    /// The status register.
+    fn status(&self) -> u8;
+    /// A command without an answer; `data` is what was sent behind the address.
+    fn take(&mut self, does: Does, address: u32, data: &[u8], now: u64, core_hz: u64);
+}
+
+impl SerialMemory for SerialNor {
+    fn meaning(&self, code: u32, address: u32) -> Option<Does> {
+        meaning(code, address)
+    }
+
+    fn status(&self) -> u8 {
+        SerialNor::status(self)
+    }
+
+    fn take(&mut self, does: Does, address: u32, data: &[u8], now: u64, core_hz: u64) {
+        SerialNor::take(self, does, address, data, now, core_hz);
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -158,7 +208,7 @@ impl SerialNor {
                 (Action::Program(bytes), PROGRAM_PAGE)
             }
             Does::Erase(size, time) => (Action::Erase { offset: (address % SIZE) & !(size - 1), size }, time),
-            Does::ReadId | Does::ReadStatus | Does::ReadData | Does::Nothing => return,
+            Does::ReadId | Does::ReadStatus | Does::ReadData | Does::Store | Does::Nothing => return,
         };
         if !self.write_enabled {
             return;
@@ -169,7 +219,7 @@ impl SerialNor {
     }
 
     /// Ends the operation if it is due. `window` is where the memory is on the bus.
-    pub(crate) fn advance(&mut self, flash: &mut ExternalFlash, window: u32, now: u64, supply: &mut Supply) {
+    pub fn advance(&mut self, flash: &mut ExternalFlash, window: u32, now: u64, supply: &mut Supply) {
         let Some((action, _)) = self.operation.take_if(|(_, end)| *end <= now) else { return };
         self.write_enabled = false;
         let operation = match &action {

@@ -110,6 +110,13 @@ impl Stm32h735 {
                 value
             }
             Target::Otfdec(number) => self.otfdec.get(usize::from(number)).and_then(|unit| unit.read(offset)),
+            Target::Rng => {
+                let clocked = self.rcc.rng_clocked();
+                let value = self.rng.read(offset, self.now, self.clocks.core, clocked);
+                // The line follows the words.
+                self.settle();
+                value
+            }
             Target::Unmodelled => None,
         })
     }
@@ -227,6 +234,7 @@ impl Stm32h735 {
                 let unit = self.otfdec.get_mut(usize::from(number));
                 unit.is_some_and(|unit| unit.write(offset, written, from_rss))
             }
+            Target::Rng => self.rng.write(offset, written, now, self.clocks.core),
             Target::Unmodelled => false,
         })
     }
@@ -251,6 +259,7 @@ impl Stm32h735 {
                     }
                 }
                 Target::Syscfg => self.syscfg.reset(),
+                Target::Rng => self.rng.reset(),
                 Target::Octospi(number) => {
                     if let Some(unit) = self.octospi.get_mut(usize::from(number)) {
                         unit.reset();

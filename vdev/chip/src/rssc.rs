@@ -29,3 +29,5 @@ pub const DEBUG: u32 = FIRST + layout::DEBUG;
 pub const REQUEST: u32 = FIRST + layout::REQUEST;
 /// How the last service ended.
 pub const STATUS: u32 = FIRST + layout::STATUS;
+/// The highest version that was installed.
+pub const VERSION: u32 = FIRST + layout::VERSION;

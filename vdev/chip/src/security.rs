@@ -43,6 +43,16 @@ pub struct Latches {
     pub request: u32,
     /// How the last service ended.
     pub status: u32,
+    /// The highest version of a package that was installed. Kept over power-off as well.
+    pub version: u32,
+}
+
+impl Latches {
+    /// What power-on leaves of them.
+    #[must_use]
+    pub fn after_power_on(self) -> Self {
+        Latches { version: self.version, ..Latches::default() }
+    }
 }
 
 fn inside(region: Region, address: u32) -> bool {
@@ -216,6 +226,7 @@ impl Security {
             rssc::BOOTR => bit(self.boot0, rssc::BOOTR_BOOT0) | bit(self.power_on, rssc::BOOTR_POWER_ON),
             rssc::REQUEST => self.latches.request,
             rssc::STATUS => self.latches.status,
+            rssc::VERSION => self.latches.version,
             _ => 0,
         }
     }
@@ -229,6 +240,7 @@ impl Security {
             (rssc::HANDOVER, rssc::HANDOVER_KEY) => self.handing_over = self.rss_open,
             (rssc::REQUEST, tag) => self.latches.request = tag,
             (rssc::STATUS, status) => self.latches.status = status,
+            (rssc::VERSION, version) => self.latches.version = self.latches.version.max(version),
             (rssc::EXIT, rssc::EXIT_KEY) => {
                 self.secure_open = false;
                 self.leaving = self.library_open;

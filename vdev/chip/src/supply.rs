@@ -143,7 +143,7 @@ pub struct PowerCut {
 
 /// The supply of a chip.
 #[derive(Clone, Debug, Default, Hash)]
-pub(crate) struct Supply {
+pub struct Supply {
     operations: u64,
     cut: Option<PowerCut>,
     off: bool,
@@ -163,14 +163,17 @@ impl Supply {
         Some(cut)
     }
 
+    /// Whether a cut took the power.
     pub fn is_off(&self) -> bool {
         self.off
     }
 
+    /// The power is back.
     pub fn power_on(&mut self) {
         self.off = false;
     }
 
+    /// Operations that ended since the start.
     pub fn operations(&self) -> u64 {
         self.operations
     }
@@ -181,19 +184,26 @@ impl Supply {
             .map(|cut| PowerCut { operation: self.operations.saturating_add(cut.operation.max(1)), ..cut });
     }
 
+    /// Starts a log of operations, or drops it.
     pub fn record(&mut self, on: bool) {
         self.log = on.then(Vec::new);
     }
 
+    /// What was logged since the last call.
     pub fn take_log(&mut self) -> Vec<FlashOperation> {
         self.log.as_mut().map(std::mem::take).unwrap_or_default()
     }
 }
 
 /// SplitMix64: seeded, so that the same interruption gives the same flash.
-pub(crate) struct SplitMix(pub u64);
+pub struct SplitMix(
+    /// The seed, then the state.
+    pub u64,
+);
 
 impl SplitMix {
+    /// The next number.
+    #[expect(clippy::should_implement_trait, reason = "it never ends")]
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;

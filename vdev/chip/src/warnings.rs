@@ -17,6 +17,8 @@ pub enum Reason {
     NotFromRss,
     /// The block is busy and does not take the write, as on silicon.
     Busy,
+    /// This variant of the part has not got the block: it reads 0 and ignores writes.
+    NotOnThisPart,
     /// An OTFDEC region is in the enhanced mode, whose cipher ST does not publish: nothing is decrypted.
     EnhancedCipher,
 }
@@ -56,6 +58,7 @@ impl fmt::Display for Warning {
             Reason::NotFromRss => {
                 "which answers only to code inside the open RSS (reads 0, writes are ignored)"
             }
+            Reason::NotOnThisPart => "which this part does not have (reads 0, writes are ignored)",
             Reason::Busy => "which ignores it while BUSY is set (abort or wait first)",
             Reason::EnhancedCipher => "whose cipher is not public",
         };

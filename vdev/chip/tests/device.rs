@@ -136,16 +136,16 @@ fn what_is_not_there_says_so_once_for_each_address() {
     let mut bench = Bench::with(|_| {});
     bench.pc = 0x0800_0444;
     for _ in 0..3 {
-        assert_eq!(bench.read(0x4802_1804), 0);
-        bench.write(0x4802_1800, 4);
+        assert_eq!(bench.read(0x4802_1404), 0);
+        bench.write(0x4802_1400, 4);
         assert_eq!(bench.read(0x4006_0000), 0);
         assert_eq!(bench.read(USART3), 0);
     }
     let warnings = bench.chip.take_warnings();
     let facts: Vec<_> = warnings.iter().map(|w| (w.address, w.write, w.block, w.reason)).collect();
     assert_eq!(facts.len(), 4);
-    assert_eq!(facts[0], (0x4802_1804, false, Some("RNG"), Reason::NotModelled));
-    assert_eq!(facts[1], (0x4802_1800, true, Some("RNG"), Reason::NotModelled));
+    assert_eq!(facts[0], (0x4802_1404, false, Some("HASH"), Reason::NotModelled));
+    assert_eq!(facts[1], (0x4802_1400, true, Some("HASH"), Reason::NotModelled));
     assert_eq!(facts[3], (USART3, false, Some("USART3"), Reason::NotClocked));
     assert!(warnings[0].to_string().contains("0x08000444"));
 }

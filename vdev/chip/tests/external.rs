@@ -315,9 +315,16 @@ fn a_board_file_of_the_first_version_is_read() {
     let mut board = Board::with_serial(9);
     assert!(board.preload(common::FLASH, &[1, 2, 3]));
     let body = board.to_bytes()[20..].to_vec();
-    // Version 3 ends with the identity, of which there is none; version 2 with two lists of blocks, which are empty.
-    let second = &body[..body.len() - 4];
-    let first = &body[..body.len() - 12];
+    // Version 4 ends with two counters (12 bytes), which are 0; version 3 with the identity, of which there is none; version 2
+    // with two lists of blocks, which are empty.
+    let third = &body[..body.len() - 12];
+    let second = &third[..third.len() - 4];
+    let first = &second[..second.len() - 8];
+    assert_eq!(Board::from_bytes(&file(3, third)).expect("a board"), board);
+    assert!(
+        matches!(Board::from_bytes(&file(4, third)), Err(BoardError::Corrupt(_))),
+        "counters are missing"
+    );
     assert_eq!(Board::from_bytes(&file(1, first)).expect("a board"), board);
     assert_eq!(Board::from_bytes(&file(2, second)).expect("a board"), board);
     assert!(matches!(Board::from_bytes(&file(2, first)), Err(BoardError::Corrupt(_))), "lists are missing");
@@ -334,7 +341,7 @@ fn a_board_file_of_the_first_version_is_read() {
 #[test]
 fn impossible_external_blocks_are_refused() {
     let body = Board::with_serial(9).to_bytes()[20..].to_vec();
-    let start = &body[..body.len() - 12];
+    let start = &body[..body.len() - 24];
     for index in [4096_u32, u32::MAX] {
         let list = [&1_u32.to_le_bytes()[..], &index.to_le_bytes(), &[0; 4096], &[0; 4]].concat();
         let error = Board::from_bytes(&file(2, &[start, &list].concat())).expect_err("outside");

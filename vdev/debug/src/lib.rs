@@ -8,6 +8,7 @@
 pub mod flasher;
 pub mod gdb;
 mod h735;
+mod h7rs;
 pub mod port;
 pub mod profile;
 pub mod swj;

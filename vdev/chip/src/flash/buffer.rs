@@ -1,54 +1,60 @@
-//! The write buffer: collects the 32 bytes of a flash word.
+//! The write buffer: collects the bytes of a flash word.
 
 use super::ecc::WORD;
 
 /// A complete flash word, ready for the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Complete {
-    /// Offset from the start of the bank, a multiple of 32.
+pub struct Complete<const W: usize = WORD> {
+    /// Offset from the start of the bank, a multiple of the word's size.
     pub offset: u32,
     /// The data.
-    pub data: [u8; WORD],
+    pub data: [u8; W],
 }
 
 /// What a write to the buffer did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stored {
+pub enum Stored<const W: usize = WORD> {
     /// The word is not complete yet. `repeated`: a byte was written twice (STRBERR).
     Partial {
         /// A byte was written twice.
         repeated: bool,
     },
     /// The word is complete and has left the buffer.
-    Word(Complete, bool),
+    Word(Complete<W>, bool),
     /// Another word has been begun: nothing was stored (INCERR).
     OtherWord,
 }
 
-/// The buffer.
+/// The buffer, for words of at most 32 bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct WriteBuffer {
+pub struct Collector<const W: usize> {
     offset: u32,
-    data: [u8; WORD],
+    data: [u8; W],
     /// Bit n: byte n was written.
     filled: u32,
 }
 
-impl Default for WriteBuffer {
+/// The buffer of this part.
+pub type WriteBuffer = Collector<WORD>;
+
+impl<const W: usize> Default for Collector<W> {
     fn default() -> Self {
-        WriteBuffer { offset: 0, data: [0xFF; WORD], filled: 0 }
+        Collector { offset: 0, data: [0xFF; W], filled: 0 }
     }
 }
 
-impl WriteBuffer {
+impl<const W: usize> Collector<W> {
+    /// `filled` of a complete word.
+    const FULL: u32 = u32::MAX >> (32 - W as u32);
+
     /// True if it holds nothing (WBNE = 0).
     pub fn is_empty(&self) -> bool {
         self.filled == 0
     }
 
     /// Stores up to 4 bytes, which lie in one flash word.
-    pub fn store(&mut self, offset: u32, bytes: &[u8]) -> Stored {
-        let word = offset & !(WORD as u32 - 1);
+    pub fn store(&mut self, offset: u32, bytes: &[u8]) -> Stored<W> {
+        let word = offset & !(W as u32 - 1);
         if !self.is_empty() && word != self.offset {
             return Stored::OtherWord;
         }
@@ -61,7 +67,7 @@ impl WriteBuffer {
                 self.filled |= 1 << at;
             }
         }
-        if self.filled == u32::MAX {
+        if self.filled == Self::FULL {
             match self.flush() {
                 Some(complete) => Stored::Word(complete, repeated),
                 None => Stored::Partial { repeated },
@@ -72,7 +78,7 @@ impl WriteBuffer {
     }
 
     /// Takes out what there is, missing bytes completed with ones; `None` if there is nothing.
-    pub fn flush(&mut self) -> Option<Complete> {
+    pub fn flush(&mut self) -> Option<Complete<W>> {
         let complete = Complete { offset: self.offset, data: self.data };
         let any = !self.is_empty();
         self.discard();
@@ -81,7 +87,7 @@ impl WriteBuffer {
 
     /// Forgets what there is.
     pub fn discard(&mut self) {
-        *self = WriteBuffer::default();
+        *self = Self::default();
     }
 }
 

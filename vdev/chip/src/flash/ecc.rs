@@ -24,21 +24,29 @@ pub enum Damage {
     Double,
 }
 
-/// State of all words.
+/// State of all words of a bank: `N` words of `W` bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Ecc {
+pub struct Words<const W: usize, const N: usize> {
     /// Bit n % 64 of entry n / 64: word n was programmed since its last erase.
     programmed: Vec<u64>,
     damaged: BTreeMap<u32, Damage>,
 }
 
-impl Default for Ecc {
+/// The words of this part's bank.
+pub type Ecc = Words<WORD, { WORDS as usize }>;
+
+impl<const W: usize, const N: usize> Default for Words<W, N> {
     fn default() -> Self {
-        Ecc { programmed: vec![0; WORDS as usize / 64], damaged: BTreeMap::new() }
+        Words { programmed: vec![0; N.div_ceil(64)], damaged: BTreeMap::new() }
     }
 }
 
-impl Ecc {
+impl<const W: usize, const N: usize> Words<W, N> {
+    /// True if no word was programmed since its last erase, and none is damaged.
+    pub fn is_blank(&self) -> bool {
+        self.damaged.is_empty() && self.programmed.iter().all(|bits| *bits == 0)
+    }
+
     /// True if the word was programmed since its last erase.
     pub fn is_programmed(&self, word: u32) -> bool {
         self.programmed.get(word as usize / 64).is_some_and(|bits| bits >> (word % 64) & 1 != 0)
@@ -61,7 +69,7 @@ impl Ecc {
 
     /// Marks a word as programmed, with the damage it has now.
     pub fn set(&mut self, word: u32, damage: Option<Damage>) {
-        if word >= WORDS {
+        if word as usize >= N {
             return;
         }
         if let Some(bits) = self.programmed.get_mut(word as usize / 64) {
@@ -88,14 +96,14 @@ impl Ecc {
     }
 
     /// Programs `data` over `stored`: what the word then holds, and its state.
-    pub fn program(&mut self, word: u32, stored: &[u8; WORD], data: &[u8; WORD]) -> [u8; WORD] {
+    pub fn program(&mut self, word: u32, stored: &[u8; W], data: &[u8; W]) -> [u8; W] {
         let mut result = *stored;
         for (result, data) in result.iter_mut().zip(data) {
             *result &= data;
         }
         let consistent = match self.damage(word) {
-            None => !self.is_programmed(word) || data == stored || *data == [0; WORD],
-            Some(_) => *data == [0; WORD],
+            None => !self.is_programmed(word) || data == stored || *data == [0; W],
+            Some(_) => *data == [0; W],
         };
         self.set(word, if consistent { None } else { Some(Damage::Double) });
         result
@@ -113,7 +121,7 @@ impl Ecc {
 
     /// From the bitmap of programmed words. `None` if it has not the length of the bank.
     pub fn from_programmed(programmed: Vec<u64>) -> Option<Self> {
-        (programmed.len() == WORDS as usize / 64).then(|| Ecc { programmed, damaged: BTreeMap::new() })
+        (programmed.len() == N.div_ceil(64)).then(|| Words { programmed, damaged: BTreeMap::new() })
     }
 }
 

@@ -4,11 +4,12 @@
 //! in a [`Caller`]. What takes time ends in virtual time: [`Flash::advance`] does what is due.
 
 pub mod buffer;
+pub mod cells;
 pub mod change;
 mod controller;
 mod crc;
 pub mod ecc;
-mod lock;
+pub mod lock;
 pub mod operation;
 pub mod options;
 pub mod registers;
@@ -25,7 +26,7 @@ use change::{BrokenRule, Requester};
 use crc::Crc;
 use ecc::{Damage, Ecc, WORD};
 use lock::Lock;
-use operation::{Action, Cells, Operation};
+use operation::{Action, Bank, Operation};
 use options::{OptionBytes, is_valid, touches_sector};
 use registers::{cr, optsr, sr};
 
@@ -157,11 +158,11 @@ impl Flash {
         while self.queue.front().is_some_and(|operation| operation.end <= now) {
             let Some(operation) = self.queue.pop_front() else { break };
             self.rights_moved = true;
-            let mut cells = Cells { memory, base, ecc: &mut self.ecc };
+            let mut cells = Bank { memory, base, ecc: &mut self.ecc, sector: SECTOR.bytes() };
             if let Some(cut) = supply.next(operation.action.described()) {
                 self.queue.clear();
                 if cut.effect != CutEffect::After {
-                    cells.cut(&operation.action, cut.effect, cut.seed);
+                    operation.action.cut(&mut cells, cut.effect, cut.seed);
                     return effects;
                 }
             }
@@ -196,7 +197,8 @@ impl Flash {
     /// Reset of the registers (also at power-on). A running operation is interrupted; `seed` decides what it leaves.
     pub fn reset(&mut self, memory: &mut Memory, base: u32, seed: u64) {
         if let Some(operation) = self.queue.front() {
-            Cells { memory, base, ecc: &mut self.ecc }.interrupt(&operation.action, seed);
+            let mut cells = Bank { memory, base, ecc: &mut self.ecc, sector: SECTOR.bytes() };
+            operation.action.cut(&mut cells, CutEffect::Broken, seed);
         }
         let (options, ecc) = (self.options, std::mem::take(&mut self.ecc));
         *self = Flash::new(options, ecc);

@@ -1,12 +1,12 @@
 //! What the flash does by itself: programming and erasing, which take time, and what an interruption leaves behind.
 
-use ironroot_cpu::memory::Memory;
-use ironroot_layout::stm32h735::{ERASED, FLASH, SECTOR, SECTOR_COUNT};
+use ironroot_layout::stm32h735::{FLASH, SECTOR, SECTOR_COUNT};
 
 use super::buffer::Complete;
+use super::cells::Cells;
 use super::change::Change;
-use super::ecc::{Damage, Ecc, WORD};
-use crate::supply::{CutEffect, FlashOperation, SplitMix};
+use super::ecc::WORD;
+use crate::supply::{CutEffect, FlashOperation};
 
 /// One operation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -84,91 +84,16 @@ impl Action {
     }
 }
 
-/// The cells: storage of the bank and the state of its words.
-pub struct Cells<'a> {
-    /// The arena.
-    pub memory: &'a mut Memory,
-    /// Where the bank begins in it.
-    pub base: u32,
-    /// State of the words.
-    pub ecc: &'a mut Ecc,
-}
+/// The cells of this part's bank.
+pub(crate) type Bank<'a> = Cells<'a, WORD, { super::ecc::WORDS as usize }>;
 
-impl Cells<'_> {
-    fn word(&self, word: u32) -> [u8; WORD] {
-        let bytes = self.memory.slice(self.base + word * WORD as u32, WORD);
-        bytes.first_chunk().copied().unwrap_or([ERASED; WORD])
-    }
-
-    /// Programs a word.
-    pub fn program(&mut self, complete: &Complete) {
-        let word = complete.offset / WORD as u32;
-        let stored = self.word(word);
-        let result = self.ecc.program(word, &stored, &complete.data);
-        self.memory.write_bytes(self.base + complete.offset, &result);
-    }
-
-    /// Erases sectors.
-    pub fn erase(&mut self, sectors: u32) {
-        for sector in (0..SECTOR_COUNT).filter(|sector| sectors >> sector & 1 != 0) {
-            let (start, size) = (sector * SECTOR.bytes(), SECTOR.bytes());
-            self.memory.fill(self.base + start, size as usize, ERASED);
-            self.ecc.erase(start / WORD as u32..(start + size) / WORD as u32);
-        }
-    }
-
-    /// The power went, or a reset came, while `action` was under way. Which bits have already moved is up to `seed`.
-    /// The word being programmed keeps a mix of old and new bits and fails ECC; a sector being erased is part erased.
-    /// Option bytes are as before.
-    pub fn interrupt(&mut self, action: &Action, seed: u64) {
-        self.cut(action, CutEffect::Broken, seed);
-    }
-
-    /// The same with a chosen effect. [`CutEffect::After`] is not among them: the action is done then.
-    pub(crate) fn cut(&mut self, action: &Action, effect: CutEffect, seed: u64) {
-        if effect == CutEffect::Before {
-            return;
-        }
-        let mut random = SplitMix(seed);
-        match action {
-            Action::Program(complete) => {
-                let word = complete.offset / WORD as u32;
-                let mut mixed = self.word(word);
-                for (stored, data) in mixed.iter_mut().zip(&complete.data) {
-                    *stored &= data | random.next() as u8;
-                }
-                self.ecc.set(word, (effect != CutEffect::Torn).then_some(Damage::Double));
-                self.memory.write_bytes(self.base + complete.offset, &mixed);
-            }
+impl Action {
+    /// The power went, or a reset came, while this was under way. Option bytes are as before.
+    pub(crate) fn cut(&self, cells: &mut Bank<'_>, effect: CutEffect, seed: u64) {
+        match self {
+            Action::Program(complete) => cells.cut_program(complete, effect, seed),
             Action::Erase { sectors, .. } | Action::Options(Change { erase: sectors, .. }) => {
-                for sector in (0..SECTOR_COUNT).filter(|sector| sectors >> sector & 1 != 0) {
-                    self.cut_erase(sector, effect, &mut random);
-                }
-            }
-        }
-    }
-
-    fn cut_erase(&mut self, sector: u32, effect: CutEffect, random: &mut SplitMix) {
-        let words = SECTOR.bytes() / WORD as u32;
-        let done = (random.next() % u64::from(words + 1)) as u32;
-        for index in 0..words {
-            let word = sector * words + index;
-            // 0: as it was, 1: erased, 2: a mix.
-            let fate = match effect {
-                CutEffect::Half => u64::from(index < done),
-                _ => random.next() % 3,
-            };
-            if fate == 0 {
-                continue;
-            }
-            let mut bytes = self.word(word);
-            for byte in &mut bytes {
-                *byte |= if fate == 1 { ERASED } else { random.next() as u8 };
-            }
-            self.memory.write_bytes(self.base + word * WORD as u32, &bytes);
-            self.ecc.erase(word..word + 1);
-            if fate == 2 {
-                self.ecc.set(word, (effect != CutEffect::Torn).then_some(Damage::Double));
+                cells.cut_erase(*sectors, effect, seed);
             }
         }
     }

@@ -1,11 +1,11 @@
 //! The clock tree: frequencies from register values.
 
 /// HSI in Hz.
-const HSI: u64 = 64_000_000;
+pub const HSI: u64 = 64_000_000;
 /// CSI in Hz.
-const CSI: u64 = 4_000_000;
+pub const CSI: u64 = 4_000_000;
 /// LSE in Hz.
-const LSE: u64 = 32_768;
+pub const LSE: u64 = 32_768;
 /// Crystal of the virtual board in Hz (as on the STM32H735G-DK).
 pub const HSE: u64 = 25_000_000;
 
@@ -45,7 +45,7 @@ pub enum UsartClock {
 }
 
 /// Divider of an AHB prescaler field (HPRE, D1CPRE).
-const fn ahb_divider(field: u32) -> u64 {
+pub const fn ahb_divider(field: u32) -> u64 {
     match field & 0xF {
         0x8 => 2,
         0x9 => 4,
@@ -60,7 +60,7 @@ const fn ahb_divider(field: u32) -> u64 {
 }
 
 /// Divider of an APB prescaler field.
-const fn apb_divider(field: u32) -> u64 {
+pub const fn apb_divider(field: u32) -> u64 {
     match field & 7 {
         4 => 2,
         5 => 4,

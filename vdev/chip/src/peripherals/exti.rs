@@ -33,29 +33,53 @@ const TABLE: &[Register] = &[
     register(0x0A8, "PR3", 0, 0),
 ];
 
-/// (SWIER, PR) of the three groups.
-const GROUPS: [(u32, u32); 3] = [(0x008, 0x088), (0x028, 0x098), (0x048, 0x0A8)];
+/// What one part's block has.
+#[derive(Debug)]
+pub struct Part {
+    /// The registers.
+    pub table: &'static [Register],
+    /// (SWIER, PR) of each group of lines.
+    pub groups: &'static [(u32, u32)],
+    /// Pins (bits of PR1) and the interrupt line that they raise.
+    pub pins: &'static [(u32, u8)],
+}
+
+/// The STM32H735's.
+pub static H735: Part = Part {
+    table: TABLE,
+    groups: &[(0x008, 0x088), (0x028, 0x098), (0x048, 0x0A8)],
+    pins: &[(0x01, 6), (0x02, 7), (0x04, 8), (0x08, 9), (0x10, 10), (0x03E0, 23), (0xFC00, 40)],
+};
+
 /// IMR1 and PR1: the lines of the GPIO pins.
 const IMR1: u32 = 0x080;
 const PR1: u32 = 0x088;
-/// Interrupt lines of pins 0 to 4; 5 to 9 share one, 10 to 15 another.
-const PIN_LINES: [u8; 5] = [6, 7, 8, 9, 10];
-const LINE_9_5: u8 = 23;
-const LINE_15_10: u8 = 40;
 
 /// The EXTI block.
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Debug)]
 pub struct Exti {
+    part: &'static Part,
     registers: Registers,
 }
 
 impl Default for Exti {
     fn default() -> Self {
-        Exti { registers: Registers::new(TABLE) }
+        Exti::new(&H735)
+    }
+}
+
+impl std::hash::Hash for Exti {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.registers.hash(state);
     }
 }
 
 impl Exti {
+    /// The block of a part, in reset state.
+    pub fn new(part: &'static Part) -> Self {
+        Exti { part, registers: Registers::new(part.table) }
+    }
+
     /// Reset state.
     pub fn reset(&mut self) {
         self.registers.reset();
@@ -68,7 +92,7 @@ impl Exti {
 
     /// Writes a register: SWIER sets pending bits, PR clears the ones written as 1 (and their SWIER bits).
     pub fn write(&mut self, offset: u32, written: Written) -> bool {
-        for (software, pending) in GROUPS {
+        for &(software, pending) in self.part.groups {
             if offset == pending {
                 let left = self.registers.get(pending) & !written.value;
                 self.registers.set(pending, left);
@@ -91,8 +115,7 @@ impl Exti {
     /// Interrupt lines of the pins and whether each is raised.
     pub fn lines(&self) -> impl Iterator<Item = (u8, bool)> {
         let active = self.registers.get(PR1) & self.registers.get(IMR1);
-        let single = PIN_LINES.into_iter().enumerate().map(move |(pin, line)| (line, active >> pin & 1 != 0));
-        single.chain([(LINE_9_5, active & 0x03E0 != 0), (LINE_15_10, active & 0xFC00 != 0)])
+        self.part.pins.iter().map(move |&(pins, line)| (line, active & pins != 0))
     }
 }
 
@@ -105,7 +128,7 @@ mod tests {
         let mut exti = Exti::default();
         exti.write(IMR1, Written::word(1 << 6));
         exti.write(0x008, Written::word(1 << 6));
-        assert!(exti.lines().any(|line| line == (LINE_9_5, true)));
+        assert!(exti.lines().any(|line| line == (23, true)));
         exti.write(PR1, Written::word(1 << 6));
         assert!(exti.lines().all(|(_, raised)| !raised));
         assert_eq!(exti.read(0x008), Some(0));

@@ -8,6 +8,7 @@ pub mod otfdec;
 pub mod pwr;
 pub mod rcc;
 pub mod registers;
+pub mod rng;
 pub mod rtc;
 pub mod simple;
 pub mod syscfg;

@@ -1,4 +1,4 @@
-//! OCTOSPI: the ways from its registers to the memory on the board.
+//! OCTOSPI, and XSPI, which succeeds it with almost the same registers: the ways from its registers to the memory on the board.
 //!
 //! Indirect write and read, automatic status polling, and memory-mapped reads are modelled; DMA, wrapped reads and HyperBus
 //! are not. A command goes to the memory with the register write that completes it (IR, AR or the last byte of DR, as the
@@ -6,11 +6,12 @@
 //! A command that the memory does not know ends without effect, reading ones, which is said once as a warning.
 
 use crate::external::ExternalFlash;
-use crate::nor::{self, Does, SerialNor};
+use crate::nor::{Does, SerialMemory, SerialNor};
 
 use super::registers::{Register, Registers, Written, register};
 
-const CR: u32 = 0x000;
+/// The control register: an abort ends what is under way.
+pub const CR: u32 = 0x000;
 const DCR1: u32 = 0x008;
 const SR: u32 = 0x020;
 const FCR: u32 = 0x024;
@@ -22,9 +23,14 @@ const PSMKR: u32 = 0x080;
 const PSMAR: u32 = 0x088;
 const CCR: u32 = 0x100;
 const IR: u32 = 0x110;
+/// Instruction and phases of memory-mapped writes.
+const WCCR: u32 = 0x180;
+const WIR: u32 = 0x190;
 
-const EN: u32 = 1 << 0;
-const ABORT: u32 = 1 << 1;
+/// CR: enable.
+pub const EN: u32 = 1 << 0;
+/// CR: abort.
+pub const ABORT: u32 = 1 << 1;
 const FMODE_SHIFT: u32 = 28;
 const FMODE: u32 = 3 << FMODE_SHIFT;
 const INDIRECT_WRITE: u32 = 0;
@@ -40,8 +46,6 @@ const FTF: u32 = 1 << 2;
 const SMF: u32 = 1 << 3;
 const BUSY: u32 = 1 << 5;
 const FLEVEL_SHIFT: u32 = 8;
-/// Bytes of the FIFO.
-const FIFO: u64 = 32;
 /// TEIE, TCIE, FTIE, SMIE, TOIE in CR lie this much above their flags in SR.
 const INTERRUPT_SHIFT: u32 = 16;
 const FLAGS: u32 = 0x1F;
@@ -80,6 +84,44 @@ const TABLE: &[Register] = &[
     register(0x1A0, "WABR", 0, u32::MAX),
     register(0x200, "HLCR", 0, 0x00FF_FF03),
 ];
+
+/// Where XSPI differs: MSEL and CSSEL in CR, no SIOO in CCR, and the calibration of its delay lines.
+#[rustfmt::skip]
+const XSPI_DIFFERS: [Register; 8] = [
+    register(0x000, "CR", 0, 0xF1DF_1F4D),
+    register(0x008, "DCR1", 0, 0x071F_3F03),
+    register(0x100, "CCR", 0, 0x2F3F_3F3F),
+    register(0x140, "WPCCR", 0, 0x2F3F_3F3F),
+    register(0x210, "CALFCR", 0, 0x801F_007F),
+    register(0x218, "CALMR", 0, 0x001F_007F),
+    register(0x220, "CALSOR", 0, 0x001F_007F),
+    register(0x228, "CALSIR", 0, 0x001F_007F),
+];
+
+/// The registers of XSPI: those of OCTOSPI, with the differences; what is new lies behind them.
+const XSPI_TABLE: [Register; TABLE.len() + 4] = {
+    let mut table = [XSPI_DIFFERS[0]; TABLE.len() + 4];
+    let mut at = 0;
+    while at < TABLE.len() {
+        table[at] = TABLE[at];
+        at += 1;
+    }
+    let (mut from, mut to) = (0, 0);
+    while from < XSPI_DIFFERS.len() {
+        let differs = XSPI_DIFFERS[from];
+        while to < TABLE.len() && table[to].offset < differs.offset {
+            to += 1;
+        }
+        table[to] = differs;
+        to += 1;
+        from += 1;
+    }
+    table
+};
+
+/// Bytes of the FIFO.
+const OCTOSPI_FIFO: u64 = 32;
+const XSPI_FIFO: u64 = 64;
 
 /// What a register write did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,15 +163,22 @@ enum Transfer {
 pub struct Octospi {
     registers: Registers,
     transfer: Transfer,
+    /// Bytes of the FIFO.
+    depth: u64,
 }
 
 impl Default for Octospi {
     fn default() -> Self {
-        Octospi { registers: Registers::new(TABLE), transfer: Transfer::None }
+        Octospi { registers: Registers::new(TABLE), transfer: Transfer::None, depth: OCTOSPI_FIFO }
     }
 }
 
 impl Octospi {
+    /// The XSPI of the STM32H7RS.
+    pub fn xspi() -> Self {
+        Octospi { registers: Registers::new(&XSPI_TABLE), transfer: Transfer::None, depth: XSPI_FIFO }
+    }
+
     /// Reset state.
     pub fn reset(&mut self) {
         self.registers.reset();
@@ -157,8 +206,8 @@ impl Octospi {
     /// Bytes that the FIFO holds (read) or has room for (write).
     fn fifo(&self) -> u64 {
         match &self.transfer {
-            Transfer::Read { left, .. } => (*left).min(FIFO),
-            Transfer::Write { .. } => FIFO,
+            Transfer::Read { left, .. } => (*left).min(self.depth),
+            Transfer::Write { .. } => self.depth,
             Transfer::None | Transfer::Poll | Transfer::Mapped => 0,
         }
     }
@@ -186,13 +235,23 @@ impl Octospi {
 
     /// A register's value. DR gives the next `width` bytes of an answer.
     pub fn read(&mut self, offset: u32, width: u32, nor: &SerialNor, flash: &ExternalFlash) -> Option<u32> {
+        self.read_with(offset, width, |does, address, index| nor.answer(does, address, index, flash))
+    }
+
+    /// The same for any memory: `answer` gives byte `index` of what a command with that address answers.
+    pub fn read_with(
+        &mut self,
+        offset: u32,
+        width: u32,
+        answer: impl Fn(Does, u32, u32) -> u8,
+    ) -> Option<u32> {
         match offset {
             SR => Some(self.status()),
             DR => {
                 let mut value = 0;
                 for place in 0..width {
                     let Transfer::Read { does, address, next, left } = &mut self.transfer else { break };
-                    value |= u32::from(nor.answer(*does, *address, *next, flash)) << (8 * place);
+                    value |= u32::from(answer(*does, *address, *next)) << (8 * place);
                     *next = next.wrapping_add(1);
                     *left -= 1;
                     if *left == 0 {
@@ -209,7 +268,7 @@ impl Octospi {
     /// All of an answer is in the FIFO.
     fn note_received(&mut self) {
         match &self.transfer {
-            Transfer::Read { left, .. } if *left > FIFO => {}
+            Transfer::Read { left, .. } if *left > self.depth => {}
             Transfer::Read { .. } | Transfer::None => self.flag(TCF),
             _ => {}
         }
@@ -220,7 +279,7 @@ impl Octospi {
         &mut self,
         offset: u32,
         written: Written,
-        nor: &mut SerialNor,
+        memory: &mut impl SerialMemory,
         now: u64,
         core_hz: u64,
     ) -> Effect {
@@ -230,23 +289,29 @@ impl Octospi {
                 self.registers.set(SR, left);
                 Effect::Stored
             }
-            CR => self.write_control(written, nor, now, core_hz),
-            DR => self.write_data(written, nor, now, core_hz),
+            CR => self.write_control(written, memory, now, core_hz),
+            DR => self.write_data(written, memory, now, core_hz),
             _ if self.is_busy() && self.registers.read(offset).is_some() => Effect::Busy,
             _ if !self.registers.write(offset, written) => Effect::Unknown,
-            AR | IR if self.registers.get(CR) & EN != 0 => self.maybe_start(offset, nor, now, core_hz),
+            AR | IR if self.registers.get(CR) & EN != 0 => self.maybe_start(offset, memory, now, core_hz),
             _ => Effect::Stored,
         }
     }
 
-    fn write_control(&mut self, mut written: Written, nor: &mut SerialNor, now: u64, core_hz: u64) -> Effect {
+    fn write_control(
+        &mut self,
+        mut written: Written,
+        memory: &mut impl SerialMemory,
+        now: u64,
+        core_hz: u64,
+    ) -> Effect {
         let mut effect = Effect::Stored;
         if written.value & ABORT != 0 {
             // The memory is deselected: a command that got some of its data is carried out with them. ABORT clears itself.
             if let Transfer::Write { data, .. } = std::mem::replace(&mut self.transfer, Transfer::None)
-                && let Some((does, address)) = self.command()
+                && let Some((does, address)) = self.command(memory)
             {
-                nor.take(does, address, &data, now, core_hz);
+                memory.take(does, address, &data, now, core_hz);
             }
             let left = self.registers.get(SR) & !(TEF | FTF | SMF) | TCF;
             self.registers.set(SR, left);
@@ -265,11 +330,11 @@ impl Octospi {
     }
 
     /// What IR and AR say: a command of the memory with its address. `None` if the memory does not know it.
-    fn command(&self) -> Option<(Does, u32)> {
+    fn command(&self, memory: &impl SerialMemory) -> Option<(Does, u32)> {
         let ccr = self.registers.get(CCR);
         let bytes = if ccr & ADMODE == 0 { 0 } else { (ccr >> ADSIZE_SHIFT & 3) + 1 };
         let address = if bytes == 0 { 0 } else { self.registers.get(AR) };
-        Some((nor::meaning(self.registers.get(IR), bytes)?, address))
+        Some((memory.meaning(self.registers.get(IR), bytes)?, address))
     }
 
     /// Bytes of the memory (DEVSIZE: 2 to the power of DEVSIZE + 1).
@@ -291,7 +356,7 @@ impl Octospi {
     }
 
     /// IR or AR was written: starts the command if that completes it.
-    fn maybe_start(&mut self, offset: u32, nor: &mut SerialNor, now: u64, core_hz: u64) -> Effect {
+    fn maybe_start(&mut self, offset: u32, memory: &mut impl SerialMemory, now: u64, core_hz: u64) -> Effect {
         let ccr = self.registers.get(CCR);
         let (has_address, has_data) = (ccr & ADMODE != 0, ccr & DMODE != 0);
         let by_data = self.mode() == INDIRECT_WRITE && has_data;
@@ -299,7 +364,7 @@ impl Octospi {
         if offset != last || by_data || self.mode() == MEMORY_MAPPED {
             return Effect::Stored;
         }
-        let Some((does, address)) = self.command() else {
+        let Some((does, address)) = self.command(memory) else {
             self.flag(if self.mode() == AUTO_POLLING { TCF | SMF } else { TCF });
             return Effect::Command;
         };
@@ -311,14 +376,14 @@ impl Octospi {
         match self.mode() {
             AUTO_POLLING => {
                 self.transfer = Transfer::Poll;
-                self.poll(nor);
+                self.poll(memory);
             }
             INDIRECT_READ if has_data => {
                 self.transfer = Transfer::Read { does, address, next: 0, left: length };
                 self.note_received();
             }
             _ => {
-                nor.take(does, address, &[], now, core_hz);
+                memory.take(does, address, &[], now, core_hz);
                 self.flag(TCF);
             }
         }
@@ -326,7 +391,13 @@ impl Octospi {
     }
 
     /// A byte, half word or word into the FIFO.
-    fn write_data(&mut self, written: Written, nor: &mut SerialNor, now: u64, core_hz: u64) -> Effect {
+    fn write_data(
+        &mut self,
+        written: Written,
+        memory: &mut impl SerialMemory,
+        now: u64,
+        core_hz: u64,
+    ) -> Effect {
         let on = self.registers.get(CR) & EN != 0;
         if !on || self.mode() != INDIRECT_WRITE || self.registers.get(CCR) & DMODE == 0 {
             return Effect::Stored;
@@ -349,21 +420,21 @@ impl Octospi {
         let data = std::mem::take(data);
         self.transfer = Transfer::None;
         self.flag(TCF);
-        match self.command() {
-            Some((does, address)) => nor.take(does, address, &data, now, core_hz),
+        match self.command(memory) {
+            Some((does, address)) => memory.take(does, address, &data, now, core_hz),
             None => return Effect::Command,
         }
         Effect::Stored
     }
 
     /// Looks at the status that is being polled, which has perhaps changed.
-    pub fn poll(&mut self, nor: &SerialNor) {
+    pub fn poll(&mut self, memory: &impl SerialMemory) {
         if !matches!(self.transfer, Transfer::Poll) {
             return;
         }
         // Only the status changes by itself; everything else that can be polled is polled in vain or at once.
-        let status = match self.command() {
-            Some((Does::ReadStatus, _)) => u32::from_le_bytes([nor.status(); 4]),
+        let status = match self.command(memory) {
+            Some((Does::ReadStatus, _)) => u32::from_le_bytes([memory.status(); 4]),
             _ => u32::MAX,
         };
         let bits = 8 * (self.registers.get(DLR).min(3) + 1);
@@ -397,6 +468,17 @@ impl Octospi {
         mapped
     }
 
+    /// What memory-mapped reads do (CCR, IR), or writes (WCCR, WIR); `None` if they have no address or data phase or the
+    /// memory does not know the command.
+    pub fn mapped_command(&self, write: bool, memory: &impl SerialMemory) -> Option<Does> {
+        let (phases, instruction) = if write { (WCCR, WIR) } else { (CCR, IR) };
+        let phases = self.registers.get(phases);
+        if phases & ADMODE == 0 || phases & DMODE == 0 {
+            return None;
+        }
+        memory.meaning(self.registers.get(instruction), (phases >> ADSIZE_SHIFT & 3) + 1)
+    }
+
     /// An access beyond the memory's end.
     pub fn transfer_error(&mut self) {
         self.flag(TEF);
@@ -406,6 +488,7 @@ impl Octospi {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nor;
 
     const ONE_LINE_ADDRESS: u32 = 2 << 12 | 1 << 8 | 1;
     const DATA: u32 = 1 << 24;

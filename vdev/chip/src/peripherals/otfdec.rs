@@ -160,23 +160,27 @@ impl Region {
 
     /// The key stream for the 16 bytes at `block`, in memory order.
     fn key_stream(&self, index: u32, block: u32) -> [u8; 16] {
-        let reversed =
-            |words: &[u32]| -> Vec<u8> { words.iter().rev().flat_map(|w| w.to_be_bytes()).collect() };
-        let key: [u8; 16] = reversed(&self.key).try_into().unwrap_or([0; 16]);
-        let version = self.config >> 16;
-        let place = (index & 3) << 28 | (block / BLOCK);
-        let counter: [u8; 16] =
-            reversed(&[place, version, self.nonce[0], self.nonce[1]]).try_into().unwrap_or([0; 16]);
-        let mut stream = counter.into();
-        Aes128::new(&key.into()).encrypt_block(&mut stream);
-        let mut stream: [u8; 16] = stream.into();
-        stream.reverse();
-        stream
+        key_stream(&self.key, &self.nonce, (self.config >> 16) as u16, index, block)
     }
 }
 
+/// The key stream for the 16 bytes at the bus address `block`, in memory order (facts otfdec-mce 4). `key`, `nonce` and `version`
+/// are what the registers hold; `index` is the region's (0 to 3).
+pub fn key_stream(key: &[u32; 4], nonce: &[u32; 2], version: u16, index: u32, block: u32) -> [u8; 16] {
+    let reversed = |words: &[u32]| -> Vec<u8> { words.iter().rev().flat_map(|w| w.to_be_bytes()).collect() };
+    let key: [u8; 16] = reversed(key).try_into().unwrap_or([0; 16]);
+    let place = (index & 3) << 28 | (block / BLOCK);
+    let counter: [u8; 16] =
+        reversed(&[place, u32::from(version), nonce[0], nonce[1]]).try_into().unwrap_or([0; 16]);
+    let mut stream = counter.into();
+    Aes128::new(&key.into()).encrypt_block(&mut stream);
+    let mut stream: [u8; 16] = stream.into();
+    stream.reverse();
+    stream
+}
+
 /// KEYCRC of the four key words (facts otfdec-mce 6).
-fn key_crc(key: &[u32; 4]) -> u8 {
+pub fn key_crc(key: &[u32; 4]) -> u8 {
     const STROBES: [u32; 4] = [0xAA55_AA55, 0x03, 0x18, 0xC0];
     let mut crc = 0_u8;
     for (index, (word, strobe)) in key.iter().zip(STROBES).enumerate() {

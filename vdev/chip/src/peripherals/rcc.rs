@@ -6,13 +6,16 @@ use super::registers::{Register, Registers, Written, register};
 
 const CR: u32 = 0x000;
 const CFGR: u32 = 0x010;
+const PLLCFGR: u32 = 0x02C;
+const D2CCIP2R: u32 = 0x054;
 const CIFR: u32 = 0x064;
 const CICR: u32 = 0x068;
 const BDCR: u32 = 0x070;
 const CSR: u32 = 0x074;
-const RSR: u32 = 0x0D0;
 /// AHB3ENR.
 pub const AHB3ENR: u16 = 0x0D4;
+/// AHB2ENR.
+pub const AHB2ENR: u16 = 0x0DC;
 /// AHB4ENR; named because the GPIO ports hang on it.
 pub const AHB4ENR: u16 = 0x0E0;
 /// APB1LENR.
@@ -94,6 +97,22 @@ const TABLE: &[Register] = &[
     register(0x11C, "APB4LPENR", 0x0421_DEAA, 0x0421_DEAA),
 ];
 
+/// What one part's block has. All have CR, CFGR, CIFR, CICR, BDCR and CSR at the same place.
+#[derive(Debug)]
+pub struct Part {
+    /// The registers.
+    pub table: &'static [Register],
+    /// Offset of RSR.
+    pub rsr: u32,
+    /// What RSR says after power-on.
+    pub power_on: u32,
+    /// What RSR says after SYSRESETREQ.
+    pub software: u32,
+}
+
+/// The STM32H735's.
+pub static H735: Part = Part { table: TABLE, rsr: 0x0D0, power_on: POWER_ON_FLAGS, software: SOFTWARE_FLAGS };
+
 /// Why the chip was reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ResetCause {
@@ -104,27 +123,39 @@ pub enum ResetCause {
 }
 
 /// The RCC.
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Debug)]
 pub struct Rcc {
+    part: &'static Part,
     registers: Registers,
 }
 
 impl Default for Rcc {
     fn default() -> Self {
-        Rcc { registers: Registers::new(TABLE) }
+        Rcc::new(&H735)
+    }
+}
+
+impl std::hash::Hash for Rcc {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.registers.hash(state);
     }
 }
 
 impl Rcc {
+    /// The block of a part, in reset state.
+    pub fn new(part: &'static Part) -> Self {
+        Rcc { part, registers: Registers::new(part.table) }
+    }
+
     /// Resets everything a reset of this cause reaches. The backup domain (BDCR) survives all but power-on; reset flags
     /// add up until software removes them.
     pub fn reset(&mut self, cause: ResetCause) {
-        let (flags, backup) = (self.registers.get(RSR), self.registers.get(BDCR));
+        let (flags, backup) = (self.registers.get(self.part.rsr), self.registers.get(BDCR));
         self.registers.reset();
         match cause {
-            ResetCause::PowerOn => self.registers.set(RSR, POWER_ON_FLAGS),
+            ResetCause::PowerOn => self.registers.set(self.part.rsr, self.part.power_on),
             ResetCause::Software => {
-                self.registers.set(RSR, flags | SOFTWARE_FLAGS);
+                self.registers.set(self.part.rsr, flags | self.part.software);
                 self.registers.set(BDCR, backup);
             }
         }
@@ -139,9 +170,9 @@ impl Rcc {
     pub fn write(&mut self, offset: u32, written: Written, backup_writable: bool) -> bool {
         match offset {
             BDCR if !backup_writable => return true,
-            RSR => {
+            _ if offset == self.part.rsr => {
                 if written.value & REMOVE_FLAGS != 0 {
-                    self.registers.set(RSR, 0);
+                    self.registers.set(self.part.rsr, 0);
                 }
                 return true;
             }
@@ -205,6 +236,16 @@ impl Rcc {
         self.registers.get(u32::from(offset)) >> bit & 1 != 0
     }
 
+    /// True if the clock that D2CCIP2R.RNGSEL selects for the random number generator runs: HSI48, PLL1 Q, LSE or LSI.
+    pub fn rng_clocked(&self) -> bool {
+        match self.registers.get(D2CCIP2R) >> 8 & 3 {
+            0 => self.registers.get(CR) & 1 << 13 != 0,
+            1 => self.registers.get(CR) & 1 << 25 != 0 && self.registers.get(PLLCFGR) & 1 << 17 != 0,
+            2 => self.registers.get(BDCR) & 2 != 0,
+            _ => self.registers.get(CSR) & 2 != 0,
+        }
+    }
+
     /// True once RTC registers may be used: RTCEN and a clock source.
     pub fn rtc_on(&self) -> bool {
         self.registers.get(BDCR) & 1 << 15 != 0
@@ -236,10 +277,10 @@ mod tests {
     fn reset_flags_add_up_until_removed() {
         let mut rcc = Rcc::default();
         rcc.reset(ResetCause::PowerOn);
-        assert_eq!(rcc.read(RSR), Some(POWER_ON_FLAGS));
-        rcc.write(RSR, Written::word(REMOVE_FLAGS), true);
+        assert_eq!(rcc.read(H735.rsr), Some(POWER_ON_FLAGS));
+        rcc.write(H735.rsr, Written::word(REMOVE_FLAGS), true);
         rcc.reset(ResetCause::Software);
-        assert_eq!(rcc.read(RSR), Some(SOFTWARE_FLAGS));
+        assert_eq!(rcc.read(H735.rsr), Some(SOFTWARE_FLAGS));
     }
 
     #[test]

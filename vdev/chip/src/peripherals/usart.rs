@@ -135,8 +135,13 @@ impl std::hash::Hash for Output {
 impl Usart {
     /// An instance in reset state.
     pub fn new(instance: &Instance) -> Self {
+        Self::with_kind(instance.clock == UsartClock::Lpuart1)
+    }
+
+    /// A USART or UART, or (`low_power`) an LPUART of whatever part, in reset state.
+    pub fn with_kind(low_power: bool) -> Self {
         Usart {
-            low_power: instance.clock == UsartClock::Lpuart1,
+            low_power,
             registers: Registers::new(TABLE),
             sticky: TC,
             transmit: VecDeque::new(),

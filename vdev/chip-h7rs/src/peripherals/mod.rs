@@ -1,0 +1,23 @@
+//! The peripherals, one file each.
+pub mod aes_engine;
+pub mod crc;
+pub mod cryp;
+pub mod dbgmcu;
+pub mod exti;
+pub mod hash;
+pub mod mce;
+pub mod mce_cipher;
+pub mod pka;
+pub mod pka_curves;
+pub mod pwr;
+pub mod ramecc;
+pub mod rcc;
+pub mod rng;
+pub mod rtc;
+pub mod saes;
+pub mod sbs;
+pub mod tamp;
+pub mod usart;
+pub mod xspi;
+pub mod xspi_ram;
+pub mod xspi_windows;
