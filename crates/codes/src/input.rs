@@ -219,6 +219,31 @@ codes! {
         "The file was read, but it holds no data.",
         "Nothing was signed or written.",
         "Check the file and the linker script.";
+    1214 APP_SHARED_RAM Usage: "The application uses memory that it shares with the boot stage",
+        "Confirmation flag, RAM-ECC handle and boot record lie there; start-up code would clear them, or the stack would grow into them.",
+        "The device would start it, and updates or error reports would fail later without a trace.",
+        "Take these bytes out of the linker script's RAM; `ironroot app adapt` writes an include that does.";
+    1215 APP_CLOSED_MEMORY Usage: "The application uses memory that is closed when it starts",
+        "The boot stage hands over with an MPU that opens only what the product description says; the first access elsewhere is a \
+         memory-management fault.",
+        "The device would start it, and it would fault.",
+        "Place it in the memory that is open, open more in ironroot.toml (`application.open`), or set up the MPU before the first use.";
+    1216 APP_CODE_OUTSIDE Usage: "The application has code outside the region that may execute",
+        "At hand-off only the image itself may be executed; functions copied to RAM cannot.",
+        "The device would start it, and the first call would fault.",
+        "Keep the code in the image, or give it an executable MPU region in the application's own start-up code.";
+    1217 APP_VECTOR_ALIGNMENT Usage: "The vector table is not aligned for the core",
+        "VTOR takes multiples of the table's size rounded up to a power of two: 1 KB on these parts.",
+        "The device would start it, and interrupts would go astray.",
+        "Put the table first in FLASH, behind a header of 0x400 bytes.";
+    1218 APP_STACK_ROOM Usage: "Stack or heap do not fit the memory that is open",
+        "From the initial stack pointer down, or from the heap's start up, there is less open memory than the linker script reserves.",
+        "The device would start it, and it would fault when they grow.",
+        "Move the stack to the end of the RAM in the generated include, or make the reserved sizes smaller.";
+    1219 APP_CONTRACT Verification: "The application does not keep the contract with the boot stage",
+        "At least one check failed; the findings have their own codes, addresses and remedies.",
+        "Nothing was written.",
+        "Work through the findings; `ironroot app adapt` writes what the linker needs.";
 
     1301 BAD_VERSION Usage: "The version cannot be read",
         "A version is major.minor.revision with an optional +build; the limits are 255, 255, 65535 and 4294967295.",

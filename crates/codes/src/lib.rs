@@ -9,12 +9,14 @@
 //! | range | module | who refuses |
 //! |---|---|---|
 //! | IR-1xxx | [`input`] | the tools: arguments, files, keys, applications, board files |
+//! | IR-19xx | [`product`] | the description of a product, before anything is built from it |
 //! | IR-2xxx | [`image`] | the image parser and verifier, on host and device |
 //! | IR-3xxx | [`boot`] | the boot decision on the device |
-//! | IR-4xxx | [`rss`], [`install`] | the root security services; secure firmware install |
+//! | IR-4xxx | [`rss`], [`install`], [`h7rs`] | the root security services; secure firmware install; system flash of the STM32H7RS |
 //! | IR-5xxx | [`vdev`] | the virtual device, and read-back against it |
 //! | IR-6xxx | [`licence`] | the licence server |
 //! | IR-7xxx | [`transport`] | the link between host and device |
+//! | IR-8xxx | [`project`] | project files of other tools; provisioning |
 //! | IR-9xxx | [`internal`] | Ironroot itself: a fault of ours |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -22,11 +24,14 @@
 mod table;
 
 pub mod boot;
+pub mod h7rs;
 pub mod image;
 pub mod input;
 pub mod install;
 pub mod internal;
 pub mod licence;
+pub mod product;
+pub mod project;
 pub mod rss;
 pub mod transport;
 pub mod vdev;

@@ -1,6 +1,8 @@
 //! The macro that turns one line into constant, name and entry, and the table of all ranges.
 
-use crate::{Entry, boot, image, input, install, internal, licence, rss, transport, vdev};
+use crate::{
+    Entry, boot, h7rs, image, input, install, internal, licence, product, project, rss, transport, vdev,
+};
 
 /// One range of codes. Each item is
 /// `NUMBER CONSTANT Exit: summary, cause, consequence, remedy;`.
@@ -46,15 +48,18 @@ pub(crate) const fn kebab<const N: usize>(identifier: &str) -> [u8; N] {
 }
 
 /// The ranges in ascending order.
-const RANGES: [&[Entry]; 9] = [
+const RANGES: [&[Entry]; 12] = [
     input::ENTRIES,
+    product::ENTRIES,
     image::ENTRIES,
     boot::ENTRIES,
     rss::ENTRIES,
     install::ENTRIES,
+    h7rs::ENTRIES,
     vdev::ENTRIES,
     licence::ENTRIES,
     transport::ENTRIES,
+    project::ENTRIES,
     internal::ENTRIES,
 ];
 

@@ -8,10 +8,18 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "product")]
+extern crate std;
+
 mod address;
+#[cfg(feature = "product")]
+pub mod description;
+#[cfg(feature = "product")]
+pub mod generate;
 pub mod linker;
 mod slot;
 pub mod stm32h735;
+pub mod stm32h7rs;
 
 pub use address::{Address, Region, Size};
 pub use slot::{AppError, Slot};

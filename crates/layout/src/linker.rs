@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Write};
 
-use crate::{Region, stm32h735 as chip};
+use crate::{Region, stm32h7rs as h7rs, stm32h735 as chip};
 
 /// The memory of one program, as its linker sees it.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +65,27 @@ pub const APPLICATION: MemoryMap = MemoryMap {
         ("RAM", "rwx", chip::APPLICATION_RAM),
     ],
     symbols: &[("_ironroot_hand_off", chip::HAND_OFF.start().value())],
+};
+
+/// The first boot stage of the STM32H7R/7S.
+pub const OEMIROT: MemoryMap = MemoryMap {
+    title: "boot stage, STM32H7RS user flash",
+    memories: &[("FLASH", "rx", h7rs::map::OEMIROT_FLASH), ("RAM", "rwx", h7rs::map::STAGE_RAM)],
+    symbols: &[],
+};
+
+/// The second boot stage of the STM32H7S, behind STiRoT.
+pub const OEMUROT: MemoryMap = MemoryMap {
+    title: "second boot stage, STM32H7RS AXI SRAM1",
+    memories: &[("FLASH", "rx", h7rs::map::OEMUROT_FLASH), ("RAM", "rwx", h7rs::map::STAGE_RAM)],
+    symbols: &[],
+};
+
+/// The iLoader of the STM32H7S.
+pub const ILOADER: MemoryMap = MemoryMap {
+    title: "iLoader, STM32H7RS user flash",
+    memories: &[("FLASH", "rx", h7rs::iloader::CODE_MAX), ("RAM", "rwx", h7rs::map::ILOADER_RAM)],
+    symbols: &[],
 };
 
 /// Writes the map as a GNU or LLVM linker script.

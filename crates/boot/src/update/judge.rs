@@ -2,7 +2,7 @@
 
 use ironroot_codes::{Code, image as image_codes};
 use ironroot_crypto::Crypto;
-use ironroot_image::{Image, Limits, Policy, PublicKey, ReadAt, VerifiedImage, Version, verify};
+use ironroot_image::{Image, Limits, Policy, PublicKey, ReadAt, VerifiedImage, Version, verify_dyn};
 
 /// What the engine needs to know of an image. Small: an [`Image`] is a few hundred bytes, and is not passed around.
 #[derive(Clone, Copy, Default)]
@@ -78,7 +78,7 @@ impl<C: Crypto> WithCrypto<'_, C> {
     /// The verification itself, and the proof. The start of the hash.
     #[inline(never)]
     fn verify(&mut self, image: &Image, source: &dyn ReadAt, policy: &Policy) -> Result<u32, Code> {
-        self.proof = match verify(image, source, self.keys, policy, self.crypto) {
+        self.proof = match verify_dyn(image, source, self.keys, policy, self.crypto) {
             Ok(verified) => Some(verified),
             Err(error) => return Err(error.code()),
         };
@@ -92,7 +92,7 @@ impl<C: Crypto> Judge for WithCrypto<'_, C> {
         // Whatever was accepted before is no proof of what is asked now.
         self.proof = None;
         let Question { limits, header_size, policy } = *question;
-        let parsed = Image::parse(source, limits);
+        let parsed = Image::parse_dyn(source, limits);
         let image = match &parsed {
             Ok(image) => image,
             Err(error) => return Err(error.code()),

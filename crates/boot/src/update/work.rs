@@ -86,7 +86,7 @@ impl<'e> Work<'e> {
     /// The image in a slot, if there is one. Not verified.
     pub fn facts(&self, area: Area, offset: u32) -> Option<Facts> {
         let view = self.areas.view(area, offset);
-        match &Image::parse(&view, self.limits()) {
+        match &Image::parse_dyn(&view, self.limits()) {
             Ok(image) => Some(Facts::of(image, 0)),
             Err(_) => None,
         }

@@ -1,0 +1,20 @@
+/* An application that confirms its own update: the flag, and a reset. The boot stage does the writing, because the external
+   flash cannot be written while code runs from it. */
+#include "console.h"
+#include "contract.h"
+
+int main(void)
+{
+    static const uint32_t confirm[4] = {0x001FBBB7u, 0x00236445u, 0x0023A889u, 0x0023D111u};
+    console_text("h7rs-confirm-c " VERSION "\n");
+    if (on_trial()) {
+        console_text("on trial: confirmed, resetting\n");
+        console_flush();
+        for (int word = 0; word < 4; word++) {
+            CONFIRMATION[word] = confirm[word];
+        }
+        system_reset();
+    }
+    console_text("done\n");
+    return 0;
+}
