@@ -7,7 +7,10 @@
 
 pub mod assemble;
 pub mod core_crypto;
+pub mod demo_h7s;
 pub mod device;
+pub mod h7rs;
+pub mod h7rs_system;
 mod oracle;
 mod scratch;
 pub mod serial;
@@ -17,7 +20,7 @@ pub mod update;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-pub use oracle::imgtool;
+pub use oracle::{imgtool, imgtool_python};
 pub use scratch::{Run, Scratch};
 
 /// The root of the checkout.

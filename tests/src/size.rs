@@ -17,23 +17,36 @@ pub struct Variant {
     pub name: &'static str,
     /// What it is.
     pub what: &'static str,
-    /// The goal, in bytes of flash.
-    pub goal: u32,
-    /// What it must not exceed: the goal, or, as long as that is not met, what was reached. It may only be lowered.
+    /// What the loader must not exceed, counted as the C reference's figure is: engine, image format, cryptography, key store,
+    /// decision and record, without start-up, console and drivers.
+    pub loader_gate: u32,
+    /// What the whole program must not exceed: what was reached. It may only be lowered.
     pub gate: u32,
-    /// The C reference's figure, in bytes.
+    /// The C reference's figure for the bare loader, in bytes.
     pub reference: u32,
 }
 
 /// Every build that is measured.
 pub const VARIANTS: [Variant; 3] = [
-    Variant { name: "overwrite", what: "overwrite-only", goal: 20 * 1024, gate: 27_904, reference: 10_240 },
-    Variant { name: "swap", what: "swap with scratch", goal: 24 * 1024, gate: 35_584, reference: 13_517 },
+    Variant {
+        name: "overwrite",
+        what: "overwrite-only",
+        loader_gate: 20 * 1024,
+        gate: 22_912,
+        reference: 10_240,
+    },
+    Variant {
+        name: "swap",
+        what: "swap with scratch",
+        loader_gate: 24 * 1024,
+        gate: 26_240,
+        reference: 13_517,
+    },
     Variant {
         name: "full",
         what: "swap with scratch, ECIES-P256",
-        goal: 30 * 1024,
-        gate: 43_520,
+        loader_gate: 30 * 1024,
+        gate: 33_280,
         reference: 19_763,
     },
 ];

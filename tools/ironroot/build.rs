@@ -7,6 +7,10 @@ use std::path::Path;
 const PROGRAMS: &[(&str, &str)] = &[
     ("rss", "RSS_ELF"),
     ("rss-install", "RSS_INSTALL_ELF"),
+    ("rss-h7rs", "RSS_H7RS_ELF"),
+    ("rsslib-h7rs", "RSSLIB_H7RS_ELF"),
+    ("stirot-h7rs", "STIROT_H7RS_ELF"),
+    ("bootloader-h7rs", "BOOTLOADER_H7RS_ELF"),
     ("secure-boot", "SECURE_BOOT_ELF"),
     ("hello-hal", "HELLO_HAL_ELF"),
     ("hello-c", "HELLO_C_ELF"),

@@ -31,6 +31,29 @@ const PROGRAMS: &[&str] = &[
     "never-confirm",
 ];
 
+/// System flash of the STM32H7R/7S: the programs of `ironroot-rss-h7rs`, one for each window.
+const H7RS_SYSTEM: &[&str] = &["rss-h7rs", "rsslib-h7rs", "stirot-h7rs", "bootloader-h7rs"];
+
+/// Boot stages of the STM32H7R/7S, one build for each set of features: the file, and the features of `ironroot-oemirot`.
+const H7RS_STAGES: &[(&str, &str)] = &[
+    ("oemirot-external-flash-overwrite-hardware", "exec-external-flash,overwrite,hardware-crypto"),
+    ("oemirot-external-flash-swap-hardware", "exec-external-flash,swap,hardware-crypto"),
+    ("oemirot-external-ram-overwrite-hardware", "exec-external-ram,overwrite,hardware-crypto"),
+    ("oemirot-external-ram-swap-hardware", "exec-external-ram,swap,hardware-crypto"),
+    ("oemirot-internal-ram-overwrite-hardware", "exec-internal-ram,overwrite,hardware-crypto"),
+    ("oemirot-internal-ram-swap-hardware", "exec-internal-ram,swap,hardware-crypto"),
+    ("oemirot-external-flash-swap-software", "exec-external-flash,swap,software-crypto"),
+    ("oemirot-external-ram-overwrite-software", "exec-external-ram,overwrite,software-crypto"),
+    ("oemirot-internal-ram-overwrite-software", "exec-internal-ram,overwrite,software-crypto"),
+    ("oemurot-internal-ram-overwrite-hardware", "exec-internal-ram,overwrite,hardware-crypto,urot"),
+];
+
+/// Plain C applications for the STM32H7R/7S (`PROGRAM` of their makefile)...
+const H7RS_PROGRAMS: &[&str] = &["hello", "confirm", "never", "ecc", "outside", "keys"];
+
+/// ... and where their code begins: behind the header in each memory that a stage starts images from.
+const H7RS_ORIGINS: &[u32] = &[0x7000_0400, 0x9000_0400, 0x2404_0400];
+
 /// The programs of `vdev bench`, and the one that compares the device's cryptography; of one package.
 const BENCHMARKS: &[&str] =
     &["bench-sha256", "bench-ecdsa", "bench-memcpy", "bench-interrupts", "bench-crypto"];
@@ -47,7 +70,9 @@ pub fn build(set: Set) -> Outcome {
     for program in PROGRAMS {
         publish(&built.join(program), &format!("{program}.elf"))?;
     }
+    build_h7rs(&built)?;
     if set == Set::All {
+        build_h7rs_applications()?;
         // On their own: built together with the others, they would get the others' features of shared crates.
         say("building the benchmark programs");
         run(host::firmware_cargo().args(["build", "--release", "--package", "ironroot-bench"]))?;
@@ -69,6 +94,50 @@ fn build_c_example() -> Outcome<PathBuf> {
     setting.push(&out);
     run(Command::new("make").arg("--silent").arg(setting).current_dir(dir))?;
     Ok(out.join("hello-c.elf"))
+}
+
+/// The boot stages of the STM32H7R/7S. All are linked to the same file, one after the other.
+fn build_h7rs(built: &Path) -> Outcome {
+    say("building the boot stages of the STM32H7R/7S");
+    let package = |name: &str| {
+        let mut cargo = host::firmware_cargo();
+        cargo.args(["build", "--release", "--package", name]);
+        cargo
+    };
+    run(&mut package("ironroot-iloader"))?;
+    publish(&built.join("iloader"), "iloader.elf")?;
+    // As a debugger starts it, and for a boot stage.
+    for (features, file) in [("", "h7rs-hello-plain.elf"), ("adapted", "h7rs-hello.elf")] {
+        run(package("h7rs-hello").args(["--features", features]))?;
+        publish(&built.join("h7rs-hello"), file)?;
+    }
+    for (file, features) in H7RS_STAGES {
+        run(package("ironroot-oemirot").args(["--no-default-features", "--features", features]))?;
+        publish(&built.join("oemirot"), &format!("{file}.elf"))?;
+    }
+    Ok(())
+}
+
+/// Their C applications, by their own makefile.
+fn build_h7rs_applications() -> Outcome {
+    say("building the C applications of the STM32H7R/7S");
+    let dir = host::firmware_dir().join("apps/h7rs-hello-c");
+    let out = host::firmware_dir().join("target");
+    let mut setting = std::ffi::OsString::from("OUT=");
+    setting.push(&out);
+    for program in H7RS_PROGRAMS {
+        for origin in H7RS_ORIGINS {
+            let name = format!("h7rs-{program}-c-{origin:08x}");
+            run(Command::new("make")
+                .arg("--silent")
+                .arg(&setting)
+                .args([format!("PROGRAM={program}"), format!("NAME={name}"), format!("ORIGIN={origin:#x}")])
+                .arg("LENGTH=0x1DC00")
+                .current_dir(&dir))?;
+            publish(&out.join(format!("{name}.elf")), &format!("{name}.elf"))?;
+        }
+    }
+    Ok(())
 }
 
 /// Copies `elf` to the place where `tools/ironroot/build.rs` looks, unless the same bytes are there already: an unchanged

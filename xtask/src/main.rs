@@ -32,6 +32,8 @@ Usage: cargo xtask <COMMAND>
                   booted on a virtual STM32H735, and an attack is refused. No board and no Arm compiler needed
   demo-sfi        secure firmware install, told with the tool: an owner makes an encrypted package and a quota of 3, a
                   factory installs three virtual devices, the fourth is refused, a failed one costs nothing
+  demo-h7s        the three boot paths of the STM32H7S on the virtual chip: on each a boot, an update, where there is one a
+                  way back, and attacks; every line is checked
   test [NAME]     format check, lints, firmware, then every test, documentation examples and the modest size of the
                   proofs against objdump and QEMU included; with NAME only tests whose name contains it
   check           format check and lints of both workspaces
@@ -41,6 +43,8 @@ Usage: cargo xtask <COMMAND>
        --only CLASS one campaign: decoder, system, batches, lockstep, consistency, fuzz, gdb-fuzz
        --seed N     start of every random choice [default: 1]
        --json       JSON Lines; the last one has type `summary`: cases, mismatches, seconds
+  prove-update    the power cut at every flash operation of updates and reverts that the real secure boot makes on the
+                  virtual STM32H735 (minutes). `test` takes the operations that matter most and a part of the others
   fuzz [TARGET]   libFuzzer on every parser, or on the targets that are named; exit code 9 if a promise is broken.
                   `test` runs the same targets over the committed corpus and over damage to it
        --seconds N  for each target [default: 10]
@@ -64,6 +68,7 @@ Examples:
   cargo xtask bench image
   cargo xtask bench sfi
   cargo xtask demo-sfi
+  cargo xtask demo-h7s
 ";
 
 fn main() -> ExitCode {
@@ -74,9 +79,11 @@ fn main() -> ExitCode {
         Some("build") => no_arguments("build", &rest).and_then(|()| build()),
         Some("demo") => demo(&rest),
         Some("demo-sfi") => no_arguments("demo-sfi", &rest).and_then(|()| demo_install()),
+        Some("demo-h7s") => no_arguments("demo-h7s", &rest).and_then(|()| demo_h7s()),
         Some("test") => test::run(&rest),
         Some("check") => no_arguments("check", &rest).and_then(|()| test::check()),
         Some("prove-cpu") => prove::run_campaigns(&rest),
+        Some("prove-update") => no_arguments("prove-update", &rest).and_then(|()| prove::cut_updates()),
         Some("fuzz") => fuzz::run_targets(&rest),
         Some("bench") => bench(&rest),
         Some("size") => size::table(&rest),
@@ -130,6 +137,15 @@ fn demo_install() -> Outcome {
         .map_err(|why| step::Failure { message: why, exit: 3 })?;
     println!("Every step was checked. The files are in {}.", dir.display());
     Ok(())
+}
+
+/// `cargo xtask demo-h7s`: the story of the boot paths. It needs the C compiler for its example applications.
+fn demo_h7s() -> Outcome {
+    packages::ensure(packages::For::Tests)?;
+    firmware::build(firmware::Set::All)?;
+    say("building the story (release)");
+    let mut cargo = host::cargo();
+    step::run(cargo.args(["run", "--release", "--quiet", "--package", "ironroot-tests", "--bin", "demo-h7s"]))
 }
 
 /// `cargo xtask bench`: the benchmark programs and the tool, then the benchmark.

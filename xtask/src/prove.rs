@@ -1,9 +1,10 @@
-//! `cargo xtask prove-cpu`: builds the campaigns against objdump, QEMU and the core itself, and runs them.
+//! `cargo xtask prove-cpu` and `prove-update`: campaigns that take minutes. The first builds those against objdump, QEMU and the
+//! core itself, and runs them.
 
 use std::process::Command;
 
 use crate::step::{Outcome, run, say};
-use crate::{host, packages};
+use crate::{firmware, host, packages};
 
 /// The full size; it is what the command means, so that a claim about the core is never made from less by accident.
 const FULL: &str = "--full";
@@ -21,6 +22,25 @@ pub fn run_campaigns(args: &[String]) -> Outcome {
     let args = with_size(args);
     say(&format!("running: prove-cpu {}", args.join(" ")));
     run(Command::new(host::target_dir().join("release/prove-cpu")).args(args).current_dir(host::root()))
+}
+
+/// Every flash operation of the updates that `tests/tests/update_power.rs` makes on the virtual device, cut.
+pub fn cut_updates() -> Outcome {
+    packages::ensure(packages::For::Tests)?;
+    firmware::build(firmware::Set::All)?;
+    say("running: update_power with every cut (release)");
+    let mut cargo = host::cargo();
+    cargo.args([
+        "test",
+        "--release",
+        "--package",
+        "ironroot-tests",
+        "--test",
+        "update_power",
+        "--",
+        "--nocapture",
+    ]);
+    run(cargo.env("IRONROOT_ALL_CUTS", "1"))
 }
 
 /// The arguments of the program: full size, unless `--quick` takes it away.

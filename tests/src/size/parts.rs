@@ -29,12 +29,23 @@ const REST: &str = "core, and what has no line";
 const CONSTANTS: &str = "constants and texts";
 const VECTORS: &str = "vector table";
 
+/// What the C reference leaves to its platform, and its figures do not have.
+const PLATFORM: [&str; 3] = ["drivers", "secure-boot: start-up, slots, console", VECTORS];
+
 /// The bytes of flash that a program takes, by part.
 pub struct Sizes {
     /// All of it: what is loaded into flash.
     pub total: u32,
     /// Part and bytes, largest first.
     pub parts: Vec<(&'static str, u32)>,
+}
+
+impl Sizes {
+    /// The loader as the C reference counts it: without what it leaves to its platform.
+    pub fn loader(&self) -> u32 {
+        let platform = self.parts.iter().filter(|(name, _)| PLATFORM.contains(name));
+        self.total - platform.map(|(_, size)| size).sum::<u32>()
+    }
 }
 
 /// Measures a program.

@@ -16,16 +16,16 @@ const INTRODUCTION: &str = "\
 # Size and speed
 
 Made by `cargo xtask size --write`; `cargo xtask size` and `cargo xtask test` check it against the gates in
-`tests/src/size.rs` and `tests/src/size/speed.rs`. Bytes are those of the whole `secure-boot` program in flash: code,
-constants, vector table. Instructions are counted on the virtual core and are the same on every host. The stack is the
-deepest of a boot that installs an image and starts it.
+`tests/src/size.rs` and `tests/src/size/speed.rs`. Bytes are those in flash: code, constants, vector table. Instructions are
+counted on the virtual core and are the same on every host. The stack is the deepest of a boot that installs an image and
+starts it.
 
-The C reference is MCUboot with its smallest crypto library; its figures are the published ones of the bare loader. Ours
-include what it leaves to its platform: flash, console and counter drivers, key store, the hand-off to the secure-area
-service, and a signature that is verified twice.
+The C reference is MCUboot with its smallest crypto library; its figures are the published ones of the bare loader, without
+what it leaves to its platform. The column `loader` counts ours in the same way: all of `secure-boot` but start-up, slots and
+console, the flash and counter drivers, and the vector table. Ours has in it what the reference has not: the key store, the
+hand-off record, a signature that is verified twice, and constants of the platform. The column `program` is all of it.
 
-The goal is where a build is to get to; the gate is what it must not exceed today, and may only be lowered. A gate above its
-goal says that the goal is not met.
+A gate is what a build must not exceed, and may only be lowered.
 
 ";
 
@@ -68,23 +68,28 @@ pub fn report() -> Report {
     let mut page = INTRODUCTION.to_owned();
     let measured: Vec<_> = VARIANTS.iter().map(|variant| parts::measure(&variant.elf())).collect();
 
-    page.push_str("## Bytes and stack\n\n| build | bytes | gate | goal | C reference | stack | bounds checks of libraries |\n|---|---:|---:|---:|---:|---:|---:|\n");
+    page.push_str("## Bytes and stack\n\n| build | loader | gate | program | gate | C reference | stack | bounds checks of libraries |\n|---|---:|---:|---:|---:|---:|---:|---:|\n");
     for (variant, sizes) in VARIANTS.iter().zip(&measured) {
         let panics = calls::panics(&variant.elf());
         let _ = writeln!(
             page,
-            "| {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} |",
             variant.what,
+            sizes.loader(),
+            variant.loader_gate,
             sizes.total,
             variant.gate,
-            variant.goal,
             variant.reference,
             stack::deepest(variant),
             panics.unreachable.len()
         );
         exceeded.extend(panics.reachable.iter().map(|panic| format!("{}: a panic: {panic}", variant.name)));
-        if sizes.total > variant.gate {
-            exceeded.push(format!("{}: {} bytes, the gate is {}", variant.name, sizes.total, variant.gate));
+        for (what, size, gate) in
+            [("loader", sizes.loader(), variant.loader_gate), ("program", sizes.total, variant.gate)]
+        {
+            if size > gate {
+                exceeded.push(format!("{}, {what}: {size} bytes, the gate is {gate}", variant.name));
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use ironroot_codes::{Exit, input, transport};
 
 use crate::commands::{
-    cert, demo, device, doctor, explain, image, keys, license, line, ob, prove, sfi, vdev,
+    app, boot, cert, demo, device, doctor, explain, image, import, keys, license, line, ob, prove, provision, sfi, vdev,
 };
 use crate::error::{Failure, Result};
 use crate::interrupt;
@@ -46,12 +46,16 @@ enum Command {
     License(license::License),
     Image(image::Image),
     Prove(prove::Prove),
+    Provision(provision::Provision),
     Vdev(vdev::Vdev),
     Ob(ob::Ob),
     Device(device::Device),
     Sfi(sfi::Sfi),
     Line(line::Line),
     Cert(cert::Cert),
+    App(app::App),
+    Boot(boot::Boot),
+    Import(import::Import),
     Explain(explain::Explain),
     Doctor(doctor::Doctor),
 }
@@ -87,12 +91,16 @@ fn dispatch(command: &Command, report: &mut Reporter<'_>) -> Result {
         Command::License(args) => license::run(args, report),
         Command::Image(args) => image::run(args, report),
         Command::Prove(args) => prove::run(args, report),
+        Command::Provision(args) => provision::run(args, report),
         Command::Vdev(args) => vdev::run(args, report),
         Command::Ob(args) => ob::run(args, report),
         Command::Device(args) => device::run(args, report),
         Command::Sfi(args) => sfi::run(args, report),
         Command::Line(args) => line::run(args, report),
         Command::Cert(args) => cert::run(args, report),
+        Command::App(args) => app::run(args, report),
+        Command::Boot(args) => boot::run(args, report),
+        Command::Import(args) => import::run(args, report),
         Command::Explain(args) => explain::run(args, report),
         Command::Doctor(args) => doctor::run(args, report),
     }

@@ -29,6 +29,32 @@ pub const RSS_INSTALL: Program = Program {
     purpose: "installer of encrypted firmware (system flash)",
     elf: RSS_INSTALL_ELF,
 };
+/// The root security services of the STM32H7R/7S: where every reset of that part enters.
+pub const RSS_H7RS: Program = Program {
+    name: "rss-h7rs",
+    purpose: "root security services (system flash, STM32H7RS)",
+    elf: RSS_H7RS_ELF,
+};
+/// The services that every level calls.
+pub const RSSLIB_H7RS: Program = Program {
+    name: "rsslib-h7rs",
+    purpose: "service library (system flash, STM32H7RS)",
+    elf: RSSLIB_H7RS_ELF,
+};
+/// The first boot stage in system flash.
+pub const STIROT_H7RS: Program = Program {
+    name: "stirot-h7rs",
+    purpose: "first boot stage (system flash, STM32H7RS)",
+    elf: STIROT_H7RS_ELF,
+};
+/// The bootloader of that part.
+pub const BOOTLOADER_H7RS: Program = Program {
+    name: "bootloader-h7rs",
+    purpose: "bootloader (system flash, STM32H7RS)",
+    elf: BOOTLOADER_H7RS_ELF,
+};
+/// System flash of the STM32H7R/7S, one program a window.
+pub const SYSTEM_H7RS: &[Program] = &[RSS_H7RS, RSSLIB_H7RS, STIROT_H7RS, BOOTLOADER_H7RS];
 /// The secure boot of the secure area.
 pub const SECURE_BOOT: Program =
     Program { name: "secure-boot", purpose: "secure boot (secure area)", elf: SECURE_BOOT_ELF };
@@ -54,6 +80,10 @@ pub const BENCH_INTERRUPTS: Program =
 pub const ALL: &[Program] = &[
     RSS,
     RSS_INSTALL,
+    RSS_H7RS,
+    RSSLIB_H7RS,
+    STIROT_H7RS,
+    BOOTLOADER_H7RS,
     SECURE_BOOT,
     HELLO_HAL,
     HELLO_C,

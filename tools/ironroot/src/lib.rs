@@ -25,7 +25,9 @@ pub mod keyarg;
 pub mod keyfile;
 mod number;
 pub mod parsers;
+mod product;
 pub mod report;
+pub mod st;
 pub mod vdev;
 
 pub use cli::run;

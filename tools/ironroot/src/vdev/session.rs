@@ -2,13 +2,12 @@
 
 use ironroot_boot::{HandOff, HandOffError, RECORD_LEN};
 use ironroot_chip::map::FLASH_REGISTERS;
-use ironroot_chip::peripherals::usart::INSTANCES;
 use ironroot_chip::{Board, RomImage, Stm32h735};
-use ironroot_cpu::bus::{Access, Bus, Kind, Master, Size};
+use ironroot_cpu::bus::{Access, Kind, Master, Size};
 use ironroot_cpu::machine::{Hook, Machine, Stop};
 use ironroot_cpu::semihosting;
-use ironroot_layout::stm32h735::HAND_OFF;
 
+use super::chip::Chip;
 use crate::{error, interrupt};
 
 /// Instructions between two looks at the serial ports: a line is reported at most so late.
@@ -49,19 +48,31 @@ pub enum End {
 
 /// A powered device.
 #[derive(Clone)]
-pub struct Session {
+pub struct Session<C: Chip = Stm32h735> {
     /// Core and chip.
-    pub machine: Machine<Stm32h735>,
+    pub machine: Machine<C>,
 }
 
 impl Session {
-    /// Powers `board` on; nothing has run yet.
+    /// Powers a `board` with an STM32H735 on; nothing has run yet.
     pub fn power_on(board: &Board, rom: &RomImage) -> Self {
-        Session { machine: Machine::new(Stm32h735::from_board(board, rom)) }
+        Session::on(board, rom)
+    }
+
+    /// The flash status register SR1, as the core would read it with an instruction at `pc`.
+    pub fn flash_status(&mut self, pc: u32) -> Option<u32> {
+        self.read_as_core(FLASH_REGISTERS + ironroot_chip::flash::registers::SR, pc)
+    }
+}
+
+impl<C: Chip> Session<C> {
+    /// Powers a board with any chip on.
+    pub fn on(board: &C::Board, rom: &RomImage) -> Self {
+        Session { machine: Machine::new(C::from_board(board, rom)) }
     }
 
     /// The chip.
-    pub fn chip(&mut self) -> &mut Stm32h735 {
+    pub fn chip(&mut self) -> &mut C {
         &mut self.machine.core.bus
     }
 
@@ -79,7 +90,7 @@ impl Session {
 
     /// Runs at most `limit` instructions. `watch` is shown what comes out of the serial ports, and the session for input;
     /// it ends the run with `false`.
-    pub fn run(&mut self, limit: u64, watch: &mut dyn FnMut(&mut Session, Output) -> bool) -> End {
+    pub fn run(&mut self, limit: u64, watch: &mut dyn FnMut(&mut Self, Output) -> bool) -> End {
         let end = self.machine.core.instructions.saturating_add(limit);
         loop {
             if interrupt::asked() {
@@ -105,7 +116,7 @@ impl Session {
     }
 
     /// Runs at most `limit` instructions and shows each to `hook`; a signal is a failure.
-    pub fn run_hooked(&mut self, limit: u64, hook: &mut impl Hook<Stm32h735>) -> error::Result<Stop> {
+    pub fn run_hooked(&mut self, limit: u64, hook: &mut impl Hook<C>) -> error::Result<Stop> {
         /// Instructions between two looks at signals.
         const PIECE: u64 = 1_000_000;
         let end = self.machine.core.instructions.saturating_add(limit);
@@ -123,10 +134,10 @@ impl Session {
     pub fn take_output(&mut self) -> Vec<Output> {
         let at = self.now();
         let mut outputs = Vec::new();
-        for instance in &INSTANCES {
-            let bytes = self.chip().take_uart_output(instance.number);
+        for (number, port) in C::ports() {
+            let bytes = self.chip().take_uart_output(number);
             if !bytes.is_empty() {
-                outputs.push(Output { port: instance.name, bytes, at });
+                outputs.push(Output { port, bytes, at });
             }
         }
         let bytes = self.chip().take_console();
@@ -151,14 +162,9 @@ impl Session {
         self.chip().read(address, access).ok()
     }
 
-    /// The flash status register SR1, as the core would read it with an instruction at `pc`.
-    pub fn flash_status(&mut self, pc: u32) -> Option<u32> {
-        self.read_as_core(FLASH_REGISTERS + ironroot_chip::flash::registers::SR, pc)
-    }
-
     /// The hand-off record that the last boot left in RAM.
     pub fn hand_off(&mut self) -> Result<HandOff, HandOffError> {
-        let start = HAND_OFF.start().value();
+        let start = C::HAND_OFF.start().value();
         let mut bytes = Vec::with_capacity(RECORD_LEN);
         for offset in (0..RECORD_LEN as u32).step_by(4) {
             let word = self.read_as_core(start + offset, 0).unwrap_or_default();

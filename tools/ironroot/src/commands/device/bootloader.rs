@@ -32,7 +32,11 @@ pub struct Bootloader {
 impl Bootloader {
     /// Opens the device and synchronises.
     pub fn connect(name: &str, baud: u32) -> Result<Self> {
-        let link = Link::open(name, baud)?;
+        Self::on(Link::open(name, baud)?, name)
+    }
+
+    /// Synchronises over an open wire.
+    pub fn on(link: Link, name: &str) -> Result<Self> {
         let mut bootloader = Bootloader { link, carried: 0, line: VecDeque::new(), name: name.to_owned() };
         bootloader.synchronise()?;
         Ok(bootloader)

@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use ironroot_chip_h7rs::Stm32h7rs;
 use ironroot_codes::transport;
 use ironroot_cpu::machine::Stop;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -16,13 +17,14 @@ use serde_json::json;
 use crate::error::{Failure, Result};
 use crate::interrupt;
 use crate::report::Reporter;
+use crate::vdev::chip::Chip;
 use crate::vdev::session::Session;
 use crate::vdev::{self, HeldBoard};
 
-/// The USART of a virtual device that is used.
-const USART: u8 = 3;
 /// Instructions that a virtual device may take for a byte, for each second of patience.
 const BUDGET: u64 = 500_000_000;
+/// Instructions between two looks at the line. About a byte: what the device does behind its last one has then hardly begun.
+const PIECE: u64 = 10_000;
 /// Millions of instructions after which a virtual device has made its reset.
 const SETTLE: u32 = 20;
 
@@ -32,6 +34,8 @@ pub enum Link {
     Uart(File),
     /// A virtual device, powered on with BOOT0 high.
     Vdev(Box<Virtual>),
+    /// A virtual device with an STM32H7R/7S, powered on by who holds its board.
+    H7rs(Box<Session<Stm32h7rs>>),
 }
 
 /// A virtual device under power.
@@ -74,8 +78,11 @@ impl Link {
     pub fn send(&mut self, bytes: &[u8]) -> Result {
         match self {
             Link::Vdev(device) => {
-                device.session.chip().feed_uart_input(USART, bytes);
-                device.session.machine.poke();
+                feed(&mut device.session, bytes);
+                Ok(())
+            }
+            Link::H7rs(session) => {
+                feed(session, bytes);
                 Ok(())
             }
             Link::Uart(port) => {
@@ -96,27 +103,8 @@ impl Link {
     /// Appends what arrives, at least one byte, within `limit`. A virtual device knows at once that nothing will come.
     pub fn receive(&mut self, line: &mut impl Extend<u8>, limit: Duration) -> Result {
         match self {
-            Link::Vdev(device) => {
-                // Without patience: only what is on the line already.
-                let mut left =
-                    if limit.is_zero() { 1 } else { BUDGET.saturating_mul(limit.as_secs().max(1)) };
-                while left > 0 {
-                    interrupt::check()?;
-                    let piece = left.min(1_000_000);
-                    let stop = device.session.machine.run(piece);
-                    let bytes = device.session.chip().take_uart_output(USART);
-                    if !bytes.is_empty() {
-                        line.extend(bytes);
-                        return Ok(());
-                    }
-                    if stop != Stop::Limit {
-                        let pc = device.session.machine.core.r[15];
-                        return Err(timeout(format!("the core stands at {pc:#010x} and says nothing")));
-                    }
-                    left -= piece;
-                }
-                Err(timeout("the device is busy with something else"))
-            }
+            Link::Vdev(device) => receive(&mut device.session, line, limit),
+            Link::H7rs(session) => receive(session, line, limit),
             Link::Uart(port) => {
                 let end = Instant::now() + limit;
                 let mut buffer = [0; 1024];
@@ -138,8 +126,16 @@ impl Link {
     /// The virtual device, if it is one: what it does after the bootloader has let go of it.
     pub fn virtual_session(&mut self) -> Option<&mut Session> {
         match self {
-            Link::Uart(_) => None,
+            Link::Uart(_) | Link::H7rs(_) => None,
             Link::Vdev(device) => Some(&mut device.session),
+        }
+    }
+
+    /// The same with an STM32H7R/7S.
+    pub fn h7rs_session(&mut self) -> Option<&mut Session<Stm32h7rs>> {
+        match self {
+            Link::Uart(_) | Link::Vdev(_) => None,
+            Link::H7rs(session) => Some(session),
         }
     }
 
@@ -150,15 +146,8 @@ impl Link {
                 std::thread::sleep(Duration::from_millis(200));
                 interrupt::check()
             }
-            Link::Vdev(device) => {
-                for _ in 0..SETTLE {
-                    interrupt::check()?;
-                    if device.session.machine.run(1_000_000) != Stop::Limit {
-                        break;
-                    }
-                }
-                Ok(())
-            }
+            Link::Vdev(device) => settle(&mut device.session),
+            Link::H7rs(session) => settle(session),
         }
     }
 
@@ -173,6 +162,45 @@ impl Link {
         }
         Ok(())
     }
+}
+
+/// Sends bytes to a virtual device.
+fn feed<C: Chip>(session: &mut Session<C>, bytes: &[u8]) {
+    session.chip().feed_uart_input(C::CONSOLE, bytes);
+    session.machine.poke();
+}
+
+/// Runs a virtual device until it sends something.
+fn receive<C: Chip>(session: &mut Session<C>, line: &mut impl Extend<u8>, limit: Duration) -> Result {
+    // Without patience: only what is on the line already.
+    let mut left = if limit.is_zero() { 1 } else { BUDGET.saturating_mul(limit.as_secs().max(1)) };
+    while left > 0 {
+        interrupt::check()?;
+        let piece = left.min(PIECE);
+        let stop = session.machine.run(piece);
+        let bytes = session.chip().take_uart_output(C::CONSOLE);
+        if !bytes.is_empty() {
+            line.extend(bytes);
+            return Ok(());
+        }
+        if stop != Stop::Limit {
+            let pc = session.machine.core.r[15];
+            return Err(timeout(format!("the core stands at {pc:#010x} and says nothing")));
+        }
+        left -= piece;
+    }
+    Err(timeout("the device is busy with something else"))
+}
+
+/// Runs a virtual device over its reset.
+fn settle<C: Chip>(session: &mut Session<C>) -> Result {
+    for _ in 0..SETTLE {
+        interrupt::check()?;
+        if session.machine.run(1_000_000) != Stop::Limit {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn wait(port: &File, flags: PollFlags, end: Instant) -> Result {

@@ -1,8 +1,10 @@
 //! `ironroot explain`: what a code means and what to do.
 
+mod fault;
+
 use std::fmt::Write;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use ironroot_codes::{ALL, Code, Entry, Exit, input};
 use serde_json::{Value, json};
 
@@ -40,8 +42,12 @@ Examples:
   ironroot explain 2203
   ironroot explain hash-mismatch
   ironroot explain exit-codes
+  ironroot explain fault --cfsr 0x82 --mmfar 0x20000000
   ironroot explain --list --json")]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Explain {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// The code (IR-2203, 2203 or its name), or `exit-codes`
     #[arg(value_name = "CODE", required_unless_present = "list")]
     code: Option<String>,
@@ -50,8 +56,16 @@ pub struct Explain {
     list: bool,
 }
 
+#[derive(Subcommand, Debug)]
+enum Command {
+    Fault(fault::Fault),
+}
+
 /// Runs the command.
 pub fn run(args: &Explain, report: &mut Reporter<'_>) -> Result {
+    if let Some(Command::Fault(args)) = &args.command {
+        return fault::run(args, report);
+    }
     match args.code.as_deref() {
         None => list(report),
         Some("exit-codes") => exit_codes(report),
@@ -92,14 +106,14 @@ fn find(text: &str) -> Result<&'static Entry> {
     code.entry().ok_or_else(|| unknown(format!("this version of the tool has no code {code}")))
 }
 
-/// A name that shares most of its words with `text`.
+/// The name most like `text`, if there is one that could have been meant.
 fn similar(text: &str) -> Option<&'static str> {
-    let words: Vec<&str> = text.split(['-', '_', ' ']).filter(|w| w.len() > 2).collect();
-    let shared = |name: &str| words.iter().filter(|w| name.contains(**w)).count();
+    /// Where names of one word in common end and slips of the finger begin.
+    const ALIKE: f64 = 0.85;
     ALL.iter()
-        .map(|e| (shared(e.name), e.name))
-        .filter(|(n, _)| *n > 0)
-        .max_by_key(|(n, _)| *n)
+        .map(|entry| (strsim::jaro_winkler(text, entry.name), entry.name))
+        .filter(|(likeness, _)| *likeness > ALIKE)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, name)| name)
 }
 
@@ -142,7 +156,7 @@ mod tests {
     #[test]
     fn an_unknown_code_is_refused_with_a_hint() {
         assert_eq!(find("IR-0000").unwrap_err().code, input::UNKNOWN_CODE);
-        assert!(find("hash-missmatch").unwrap_err().cause.contains("did you mean `hash-m"));
+        assert!(find("hash-missmatch").unwrap_err().cause.contains("did you mean `hash-mismatch`"));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! `ironroot image create` and `ironroot image sign`: an application becomes an image.
 
+use std::ffi::OsString;
+
 use clap::Args;
-use ironroot_codes::input;
+use ironroot_codes::{input, project};
 use ironroot_crypto::seal::EncryptionKey;
 use ironroot_crypto::{HashAlgorithm, KeyBits, PublicKey, Sealing, SignatureAlgorithm, Signer, Software};
 use ironroot_image::build::{Builder, KeyFormat, Plan as Layout};
@@ -63,6 +65,25 @@ pub struct Sign {
 /// Runs `image create`.
 pub fn create(args: &Create, report: &mut Reporter<'_>) -> Result {
     run("image create", &args.options, args.device, args.unsigned, report)
+}
+
+/// The options as a command line of their own, for whoever has them as words.
+#[derive(clap::Parser)]
+#[command(no_binary_name = true)]
+struct Words {
+    #[command(flatten)]
+    create: Create,
+}
+
+/// Runs `image create` with the options in `words`, which come from a file: what cannot be parsed is the file's fault.
+pub fn create_by_words(words: &[OsString], report: &mut Reporter<'_>) -> Result {
+    use clap::Parser as _;
+    let words = Words::try_parse_from(words).map_err(|error| {
+        let text = error.render().to_string();
+        let cause = text.trim_start_matches("error: ").lines().next().unwrap_or_default().to_owned();
+        Failure::new(project::ST_VALUE_INVALID, cause)
+    })?;
+    create(&words.create, report)
 }
 
 /// Runs `image sign`.

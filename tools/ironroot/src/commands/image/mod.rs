@@ -18,7 +18,7 @@ mod info;
 mod offline;
 mod options;
 mod payload;
-mod picture;
+pub mod picture;
 mod plan;
 mod progress;
 mod sink;
@@ -33,6 +33,8 @@ use ironroot_image::{
     Flags, Image as ParsedImage, Limits, RamWindow, build::BuildError, digest, stated_hash,
 };
 
+pub use self::create::create_by_words;
+pub use self::verify::verify_by_words;
 use self::file::ImageFile;
 use self::options::DialectName;
 use crate::error::{Failure, Result};

@@ -144,7 +144,7 @@ fn spread(parts: &[Part], y: impl Fn(u32) -> f64, height: u32) -> Vec<f64> {
 }
 
 /// For text between tags: names from files and command lines among it.
-fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -61,6 +61,21 @@ pub struct Verify {
     dialect: DialectName,
 }
 
+/// The command's words alone.
+#[derive(clap::Parser)]
+#[command(no_binary_name = true)]
+struct Words {
+    #[command(flatten)]
+    verify: Verify,
+}
+
+/// Runs `image verify` with words that this program made.
+pub fn verify_by_words(words: &[std::ffi::OsString], report: &mut Reporter<'_>) -> Result {
+    use clap::Parser as _;
+    let words = Words::try_parse_from(words).map_err(|error| Failure::internal(error.to_string()))?;
+    run(&words.verify, report)
+}
+
 /// Runs the command.
 pub fn run(args: &Verify, report: &mut Reporter<'_>) -> Result {
     if args.key.is_empty() {

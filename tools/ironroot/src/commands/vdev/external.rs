@@ -3,22 +3,22 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use ironroot_chip::Board;
-use ironroot_chip::external::SIZE;
+use ironroot_chip::external::{ExternalFlash, SIZE};
 use ironroot_codes::{input, vdev as codes};
-use ironroot_layout::stm32h735::{OCTOSPI1, OCTOSPI2};
 use serde_json::json;
 
 use crate::atomic::{self, Access, Existing};
 use crate::error::{Failure, Result};
 use crate::report::{BOLD, Reporter, printable};
+use crate::vdev::chip::{AnyBoard, BoardFile};
 use crate::{files, number, vdev};
 
 /// Write or read the external flash of a board, as a programmer for the bare chip does
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The external flash at OCTOSPI1 is at 0x90000000, that at OCTOSPI2 at 0x70000000; each has 16 MB. The bytes are those that \
-the memory chip stores: a region that OTFDEC decrypts holds ciphertext. What is written is read back.
+An STM32H735 has external flash at OCTOSPI1 (0x90000000) and at OCTOSPI2 (0x70000000), an STM32H7S7 at XSPI1 (0x90000000), an \
+STM32H7R7 at XSPI2 (0x70000000); each has 16 MB. The bytes are those that the memory chip stores: a region that OTFDEC or MCE \
+decrypts holds ciphertext. What is written is read back.
 
 Examples:
   ironroot vdev external my.board --write asset.bin --at 0x90000000
@@ -34,7 +34,7 @@ pub struct External {
     /// File to write the flash's bytes to
     #[arg(long, value_name = "FILE", requires = "length")]
     read: Option<PathBuf>,
-    /// Address in the window of OCTOSPI1 or OCTOSPI2
+    /// Address in the window of the memory
     #[arg(long, value_name = "ADDRESS", value_parser = number::parse)]
     at: u32,
     /// Number of bytes to read
@@ -50,37 +50,39 @@ pub struct External {
 
 /// A stretch of one external flash.
 struct Place {
-    /// The flash: 0 at OCTOSPI1, 1 at OCTOSPI2.
-    flash: usize,
+    /// The first address of its window.
+    window: u32,
     /// Its first byte there.
     offset: u32,
 }
 
 impl Place {
     /// Where `length` bytes at `address` are; a stretch that is not all in one flash is refused.
-    fn of(address: u32, length: u64) -> Result<Self> {
-        let windows = [OCTOSPI1, OCTOSPI2].map(|window| window.start().value());
-        let place = windows.iter().enumerate().find_map(|(flash, start)| {
-            let offset = address.checked_sub(*start)?;
+    fn of(board: &AnyBoard, address: u32, length: u64) -> Result<Self> {
+        let windows: Vec<u32> = board.external().iter().map(|(window, _)| *window).collect();
+        let place = windows.iter().find_map(|&window| {
+            let offset = address.checked_sub(window)?;
             (u64::from(offset) + length <= u64::from(SIZE) && offset < SIZE)
-                .then_some(Place { flash, offset })
+                .then_some(Place { window, offset })
         });
         place.ok_or_else(|| {
             let cause = format!(
-                "{length} bytes at {address:#010x} are not all in an external flash: {:#010x} and {:#010x}, {} MB each",
-                windows[0],
-                windows[1],
+                "{length} bytes at {address:#010x} are not all in an external flash of an {}: {}, {} MB each",
+                board.part().name(),
+                windows.iter().map(|window| format!("{window:#010x}")).collect::<Vec<_>>().join(" and "),
                 SIZE / 1024 / 1024
             );
-            Failure::new(input::USAGE, cause).fix("Choose --at and the length so that all bytes lie in one of the two.")
+            Failure::new(input::USAGE, cause)
+                .fix("Choose --at and the length so that all bytes lie in one flash.")
         })
     }
 
     /// The bytes that the flash stores there.
-    fn read(&self, board: &Board, length: u32) -> Vec<u8> {
-        let flash = board.external().get(self.flash);
+    fn read(&self, board: &AnyBoard, length: u32) -> Vec<u8> {
+        let flash = board.external().into_iter().find(|(window, _)| *window == self.window);
         let end = self.offset.saturating_add(length);
-        flash.map(|flash| (self.offset..end).map(|offset| flash.byte(offset)).collect()).unwrap_or_default()
+        let bytes = |(_, flash): (_, &ExternalFlash)| (self.offset..end).map(|at| flash.byte(at)).collect();
+        flash.map(bytes).unwrap_or_default()
     }
 }
 
@@ -99,8 +101,8 @@ fn write(args: &External, file: &Path, report: &mut Reporter<'_>) -> Result {
     if bytes.is_empty() {
         return Err(Failure::new(input::FILE_EMPTY, "the file has no bytes").about(file.display()));
     }
-    let place = Place::of(args.at, bytes.len() as u64)?;
-    let held = vdev::load(&args.board)?;
+    let held = vdev::load_any(&args.board)?;
+    let place = Place::of(&held.board, args.at, bytes.len() as u64)?;
     let mut board = held.board.clone();
     if !board.preload_external(args.at, &bytes) {
         return Err(Failure::internal("the external flash did not take what fits into it"));
@@ -108,7 +110,7 @@ fn write(args: &External, file: &Path, report: &mut Reporter<'_>) -> Result {
     if !args.dry_run {
         vdev::save(&board, &args.board)?;
         // From the file again: what counts is what the next power-on finds.
-        board = Board::load(&args.board).map_err(|e| vdev::refused(e, &args.board))?;
+        board = AnyBoard::load(&args.board).map_err(|e| vdev::refused(e, &args.board))?;
     }
     let found = place.read(&board, u32::try_from(bytes.len()).unwrap_or(u32::MAX));
     if let Some((index, (wanted, actual))) =
@@ -133,8 +135,8 @@ fn read(args: &External, file: &Path, length: u32, report: &mut Reporter<'_>) ->
         return Err(Failure::new(input::USAGE, "--length 0: there is nothing to read"));
     }
     files::not_an_input(file, [args.board.as_path()])?;
-    let place = Place::of(args.at, length.into())?;
-    let held = vdev::load(&args.board)?;
+    let held = vdev::load_any(&args.board)?;
+    let place = Place::of(&held.board, args.at, length.into())?;
     let bytes = place.read(&held.board, length);
     let existing = if args.force { Existing::Replace } else { Existing::Keep };
     atomic::write(file, &bytes, Access::Public, existing).map_err(|e| Failure::write(file, &e))?;

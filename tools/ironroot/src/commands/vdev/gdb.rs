@@ -6,14 +6,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 use ironroot_chip::Stm32h735;
+use ironroot_chip_h7rs::Stm32h7rs;
 use ironroot_codes::transport;
 use ironroot_cpu::machine::{Machine, Stop};
 use ironroot_debug::gdb::{Session as Debug, Watcher, serve_stream, serve_tcp_once};
-use ironroot_debug::port::Refusal;
+use ironroot_debug::port::{DebugPort, Refusal};
 use serde_json::json;
 
 use crate::error::{Failure, Result};
 use crate::report::Reporter;
+use crate::vdev::chip::{AnyBoard, Chip};
 use crate::vdev::session::Session;
 use crate::{number, vdev};
 
@@ -59,13 +61,20 @@ pub fn run(args: &Gdb, report: &mut Reporter<'_>) -> Result {
         let cause = "--stdio gives standard output to GDB: --json has no place to go";
         return Err(Failure::new(ironroot_codes::input::USAGE, cause));
     }
-    let rom = vdev::system_flash()?;
-    let held = vdev::load(&args.board)?;
+    let held = vdev::load_any(&args.board)?;
+    match &held.board {
+        AnyBoard::H735(board) => debug::<Stm32h735>(args, board, report),
+        AnyBoard::H7rs(board) => debug::<Stm32h7rs>(args, board, report),
+    }
+}
+
+fn debug<C: Chip + DebugPort>(args: &Gdb, board: &C::Board, report: &mut Reporter<'_>) -> Result {
+    let rom = C::system_flash()?;
     let listener = match args.stdio {
         true => None,
         false => Some(TcpListener::bind(&args.listen).map_err(|e| unavailable(&e, &args.listen))?),
     };
-    let mut session = Session::power_on(&held.board, &rom);
+    let mut session = Session::<C>::on(board, &rom);
     let stop = if args.halted { Stop::Limit } else { session.machine.run(args.run.into()) };
     let debug = Debug::new(session.machine);
     let mut watch = Watch { report, stdio: args.stdio };
@@ -95,11 +104,11 @@ pub fn run(args: &Gdb, report: &mut Reporter<'_>) -> Result {
     Ok(())
 }
 
-fn serve(
+fn serve<C: Chip + DebugPort>(
     listener: &TcpListener,
-    mut debug: Debug<Stm32h735>,
+    mut debug: Debug<C>,
     watch: &mut Watch<'_, '_>,
-) -> io::Result<Machine<Stm32h735>> {
+) -> io::Result<Machine<C>> {
     loop {
         let (back, killed) = serve_tcp_once(listener, debug, watch)?;
         debug = back;
@@ -146,7 +155,7 @@ impl Watch<'_, '_> {
     }
 }
 
-impl Watcher<Stm32h735> for Watch<'_, '_> {
+impl<C: Chip + DebugPort> Watcher<C> for Watch<'_, '_> {
     fn connected(&mut self) {
         self.report.task_begin("gdb", "a debugger has connected");
         if !self.stdio {
@@ -166,11 +175,11 @@ impl Watcher<Stm32h735> for Watch<'_, '_> {
         self.say(&refusal.to_string());
     }
 
-    fn ran(&mut self, machine: &mut Machine<Stm32h735>) {
+    fn ran(&mut self, machine: &mut Machine<C>) {
         let chip = &mut machine.core.bus;
-        for instance in &ironroot_chip::peripherals::usart::INSTANCES {
-            let bytes = chip.take_uart_output(instance.number);
-            self.said(instance.name, &bytes);
+        for (number, port) in C::ports() {
+            let bytes = chip.take_uart_output(number);
+            self.said(port, &bytes);
         }
         let bytes = chip.take_console();
         self.said("console", &bytes);

@@ -9,6 +9,7 @@ mod probe;
 mod profile;
 mod run;
 mod show;
+mod show_h7rs;
 mod trace;
 
 use clap::{Args, Subcommand};

@@ -5,13 +5,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 use ironroot_chip::Board;
+use ironroot_chip_h7rs::BoardH7;
 use ironroot_codes::input;
+use ironroot_layout::stm32h7rs;
 use ironroot_sfi::Product;
 use serde_json::json;
 
-use crate::device::Device;
 use crate::error::{Failure, Result};
 use crate::report::{BOLD, Reporter, printable};
+use crate::vdev::chip::{AnyBoard, Part};
 use crate::{atomic, files, hex, identity, number, vdev};
 
 /// Make a board file with a factory-fresh part
@@ -20,6 +22,7 @@ use crate::{atomic, files, hex, identity, number, vdev};
 Examples:
   ironroot vdev new my.board
   ironroot vdev new my.board --uid 495256440000000000000001
+  ironroot vdev new my.board --part stm32h7s7
   ironroot vdev new my.board --maker-key maker.pem
   ironroot vdev new my.board --force --json")]
 pub struct New {
@@ -28,7 +31,7 @@ pub struct New {
     board: PathBuf,
     /// The part
     #[arg(long, value_enum, default_value = "stm32h735")]
-    part: Device,
+    part: Part,
     /// Unique id, 24 hex digits that begin with 49525644 ("IRVD", the mark of virtual devices) [default: a random one]
     #[arg(long, value_name = "HEX")]
     uid: Option<String>,
@@ -45,8 +48,8 @@ pub struct New {
 
 /// Runs the command.
 pub fn run(args: &New, report: &mut Reporter<'_>) -> Result {
-    let mut board = match &args.uid {
-        None => Board::with_serial(random_serial()),
+    let uid = match &args.uid {
+        None => None,
         Some(text) => {
             let uid = hex::decode(text).and_then(|bytes| <[u8; 12]>::try_from(bytes).ok());
             let refused = |cause: String| {
@@ -54,17 +57,21 @@ pub fn run(args: &New, report: &mut Reporter<'_>) -> Result {
                     .fix("Write 24 hex digits that begin with 49525644, like 495256440000000000000001.")
             };
             let uid = uid.ok_or_else(|| refused(format!("--uid {text}: not 24 hex digits")))?;
-            Board::create(uid).map_err(|e| refused(format!("--uid {text}: {e}")))?
+            // Every part asks the same of it.
+            Board::create(uid).map_err(|e| refused(format!("--uid {text}: {e}")))?;
+            Some(uid)
         }
     };
-    board.set_bootloader_pid(args.bootloader_pid);
-    let maker = identity::maker(args.maker_key.as_deref())?;
-    board.set_identity(identity::create(Product::STM32H735, &maker)?);
+    let board = match args.part {
+        Part::Stm32h735 => AnyBoard::H735(Box::new(h735(args, uid)?)),
+        Part::Stm32h7s7 => AnyBoard::H7rs(Box::new(h7rs(args, stm32h7rs::Part::Stm32h7s7, uid)?)),
+        Part::Stm32h7r7 => AnyBoard::H7rs(Box::new(h7rs(args, stm32h7rs::Part::Stm32h7r7, uid)?)),
+    };
     files::not_an_input(&args.board, args.maker_key.as_deref())?;
     atomic::target(&args.board).map_err(|e| Failure::write(&args.board, &e))?;
     if args.force {
         // Held if somebody runs it: a board must not change under a running device.
-        match vdev::load(&args.board) {
+        match vdev::load_any(&args.board) {
             Err(failure) if failure.code == input::BOARD_IN_USE => return Err(failure),
             _ => {}
         }
@@ -73,7 +80,7 @@ pub fn run(args: &New, report: &mut Reporter<'_>) -> Result {
     }
     vdev::save(&board, &args.board)?;
     let uid = hex::encode(board.uid());
-    let demo = args.maker_key.is_none();
+    let demo = args.part == Part::Stm32h735 && args.maker_key.is_none();
     let data = json!({ "board": args.board.display().to_string(), "part": args.part.name(), "unique_id": uid, "demo_maker": demo });
     let text = format!(
         "{BOLD}{}{BOLD:#}  {}, unique id {uid}{}",
@@ -83,6 +90,29 @@ pub fn run(args: &New, report: &mut Reporter<'_>) -> Result {
     );
     report.result("vdev new", data, text);
     Ok(())
+}
+
+fn h735(args: &New, uid: Option<[u8; 12]>) -> Result<Board> {
+    let mut board = match uid {
+        None => Board::with_serial(random_serial()),
+        Some(uid) => Board::create(uid).map_err(|e| vdev::refused(e, &args.board))?,
+    };
+    board.set_bootloader_pid(args.bootloader_pid);
+    let maker = identity::maker(args.maker_key.as_deref())?;
+    board.set_identity(identity::create(Product::STM32H735, &maker)?);
+    Ok(board)
+}
+
+fn h7rs(args: &New, part: stm32h7rs::Part, uid: Option<[u8; 12]>) -> Result<BoardH7> {
+    if args.bootloader_pid.is_some() || args.maker_key.is_some() {
+        let cause =
+            format!("--bootloader-pid and --maker-key are for the stm32h735; an {} has neither", part.name());
+        return Err(Failure::new(input::USAGE, cause).fix("Leave them out."));
+    }
+    match uid {
+        None => Ok(BoardH7::with_serial(part, random_serial())),
+        Some(uid) => BoardH7::create(part, uid).map_err(|e| vdev::refused(e, &args.board)),
+    }
 }
 
 /// A serial number that two boards hardly share. It is a name and no secret: the standard library's random hash keys do.

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use ironroot_boot::HandOffError;
 use ironroot_chip::supply::POWER_CUT;
-use ironroot_chip::{CutEffect, FlashOperation, PowerCut};
-use ironroot_codes::vdev as codes;
+use ironroot_chip::{CutEffect, FlashOperation, PowerCut, Stm32h735};
+use ironroot_chip_h7rs::Stm32h7rs;
+use ironroot_codes::{input, vdev as codes};
 use ironroot_cpu::machine::Stop;
 use ironroot_cpu::semihosting;
 use serde_json::json;
@@ -14,6 +15,7 @@ use serde_json::json;
 use crate::console::{self, Console};
 use crate::error::{Context, Failure, Result};
 use crate::report::{BOLD, DIM, Reporter, printable};
+use crate::vdev::chip::{AnyBoard, Chip};
 use crate::vdev::session::{End, Lines, Moment, Output, Session};
 use crate::{interrupt, number, vdev};
 
@@ -44,9 +46,9 @@ pub struct Run {
     /// Where the serial ports go: stdout, pty, or tcp:ADDRESS:PORT to listen on
     #[arg(long, value_name = "DEST", default_value = "stdout")]
     uart: String,
-    /// USART that input from pty or tcp goes to; 0 is LPUART1
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    uart_input: u8,
+    /// USART that input from pty or tcp goes to; 0 is LPUART1 [default: 3; 4 on an STM32H7R/7S]
+    #[arg(long, value_name = "N")]
+    uart_input: Option<u8>,
     /// Level of the BOOT0 pin for this and later runs
     #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(u8).range(0..=1))]
     boot0: Option<u8>,
@@ -107,7 +109,7 @@ struct Watch<'a, 'r> {
 
 impl Watch<'_, '_> {
     /// False to end the run.
-    fn output(&mut self, session: &mut Session, output: &Output) -> bool {
+    fn output<C: Chip>(&mut self, session: &mut Session<C>, output: &Output) -> bool {
         if self.report.is_json() {
             self.report_lines(output);
         } else {
@@ -143,7 +145,7 @@ impl Watch<'_, '_> {
     }
 
     /// True if there was something.
-    fn take_input(&mut self, session: &mut Session) -> Result<bool> {
+    fn take_input<C: Chip>(&mut self, session: &mut Session<C>) -> Result<bool> {
         let typed = self.console.read()?;
         if !typed.is_empty() {
             session.chip().feed_uart_input(self.input, &typed);
@@ -176,19 +178,37 @@ fn said(port: &str, text: &str, at: Moment) -> serde_json::Value {
 
 /// Runs the command.
 pub fn run(args: &Run, report: &mut Reporter<'_>) -> Result {
+    let held = vdev::load_any(&args.board)?;
+    match held.board.clone() {
+        AnyBoard::H735(mut board) => {
+            if let Some(level) = args.boot0 {
+                board.set_boot0(level == 1);
+            }
+            if let Some(pid) = args.bootloader_pid {
+                board.set_bootloader_pid(Some(pid));
+            }
+            run_on::<Stm32h735>(args, &board, report)
+        }
+        AnyBoard::H7rs(mut board) => {
+            if let Some(level) = args.boot0 {
+                board.set_boot0(level == 1);
+            }
+            if args.bootloader_pid.is_some() {
+                let cause =
+                    "--bootloader-pid is for the STM32H735: the bootloader of this part has no other id";
+                return Err(Failure::new(input::USAGE, cause).about(args.board.display()));
+            }
+            run_on::<Stm32h7rs>(args, &board, report)
+        }
+    }
+}
+
+fn run_on<C: Chip>(args: &Run, board: &C::Board, report: &mut Reporter<'_>) -> Result {
     let destination = console::parse(&args.uart)?;
-    let rom = vdev::system_flash()?;
-    let held = vdev::load(&args.board)?;
-    let mut board = held.board.clone();
-    if let Some(level) = args.boot0 {
-        board.set_boot0(level == 1);
-    }
-    if let Some(pid) = args.bootloader_pid {
-        board.set_bootloader_pid(Some(pid));
-    }
+    let rom = C::system_flash()?;
     let console = console::open(&destination, &mut |place| report.console_open(place))?;
     report.task_begin("run", "running the device");
-    let mut session = Session::power_on(&board, &rom);
+    let mut session = Session::<C>::on(board, &rom);
     session.machine.core.semihosting = args.semihosting;
     session.chip().cut_power_at(args.cut_at);
     session.chip().record_flash_operations(args.cut_at.is_some());
@@ -199,7 +219,7 @@ pub fn run(args: &Run, report: &mut Reporter<'_>) -> Result {
         tails: Vec::new(),
         lines: Vec::new(),
         failure: None,
-        input: args.uart_input,
+        input: args.uart_input.unwrap_or(C::CONSOLE),
     };
     let end = drive(&mut session, args.instructions, &mut watch);
     watch.report_rest(session.now());
@@ -219,7 +239,7 @@ pub fn run(args: &Run, report: &mut Reporter<'_>) -> Result {
 }
 
 /// Runs to the end; between two pieces input is taken even if the device says nothing.
-fn drive(session: &mut Session, limit: Option<u64>, watch: &mut Watch<'_, '_>) -> End {
+fn drive<C: Chip>(session: &mut Session<C>, limit: Option<u64>, watch: &mut Watch<'_, '_>) -> End {
     /// Instructions between two looks at the input.
     const PIECE: u64 = 200_000;
     let mut left = limit.unwrap_or(u64::MAX);
@@ -270,7 +290,7 @@ fn stopped(stop: Stop, pc: u32) -> Failure {
 }
 
 /// The outcome: what the run was asked for, and the hand-off record.
-fn finish(args: &Run, session: &mut Session, end: End, report: &mut Reporter<'_>) -> Result {
+fn finish<C: Chip>(args: &Run, session: &mut Session<C>, end: End, report: &mut Reporter<'_>) -> Result {
     let now = session.now();
     let record = session.hand_off();
     let pc = session.machine.core.r[15];

@@ -13,10 +13,12 @@ use ironroot_layout::stm32h735::options::SecureArea;
 use ironroot_layout::stm32h735::{FLASH, KEY_STORE, SECTOR_COUNT, SLOT};
 use serde_json::{Value, json};
 
+use super::show_h7rs;
 use crate::error::Result;
 use crate::firmware;
 use crate::hex;
 use crate::report::{BOLD, DIM, Reporter, printable};
+use crate::vdev::chip::AnyBoard;
 use crate::vdev::session::Session;
 use crate::vdev::slots::{PLACES, Place};
 use crate::vdev::{self, record};
@@ -25,7 +27,7 @@ use crate::vdev::{self, record};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 The board file is only read. The next boot is tried on a copy in memory, and its hand-off record shown; --no-boot leaves \
-that out.
+that out. Of a board with an STM32H7R/7S its options, keys and protections are shown, and no boot is tried.
 
 Examples:
   ironroot vdev show my.board
@@ -44,7 +46,13 @@ const BOOT_LIMIT: u64 = 100_000_000;
 
 /// Runs the command.
 pub fn run(args: &Show, report: &mut Reporter<'_>) -> Result {
-    let board = vdev::load(&args.board)?.board;
+    let board = match vdev::load_any(&args.board)?.board {
+        AnyBoard::H735(board) => *board,
+        AnyBoard::H7rs(board) => {
+            show_h7rs::show(&board, &args.board, report);
+            return Ok(());
+        }
+    };
     let mut text = format!(
         "{BOLD}{}{BOLD:#}  STM32H735, unique id {}, BOOT0 {}\n",
         printable(&args.board.display().to_string()),

@@ -28,8 +28,8 @@ pub const NAMES: &[&str] = &["h735-sha256", "h735-ecdsa", "h735-sha256-hook"];
 /// whether with a hook.
 const PARTS: [(u32, u32, bool); 3] = [(3, 4, false), (5, 6, false), (3, 4, true)];
 
-/// Bytes of the application: enough for a tenth of a second.
-const APPLICATION: usize = 512 << 10;
+/// Bytes of the application: most of its slot.
+const APPLICATION: usize = 256 << 10;
 /// More than a boot takes.
 pub const LIMIT: u64 = 500_000_000;
 

@@ -1,0 +1,386 @@
+//! The boot stages of the STM32H7R/7S on the virtual chip: every configuration, what each does with updates, and what it
+//! refuses. The system flash here is one that only starts the stage and makes the last jump (tests/arm/h7rs_rom.s).
+
+use ironroot_boot::{Stage as Reached, Status};
+use ironroot_chip_h7rs::{CutEffect, POWER_CUT, PowerCut, RamError, power_cycle};
+use ironroot_codes::{Code, boot as codes, image as image_codes};
+use ironroot_cpu::machine::Stop;
+use ironroot_crypto::{PublicKey, SigningKey};
+use ironroot_layout::stm32h7rs::obkeys::{IROT_CONFIG, OEMIROT_DATA};
+use ironroot_layout::stm32h7rs::{Part, contract, state::Hdpl};
+use ironroot_tests::h7rs::{self, DEVICE_SCALAR, Device, LIMIT, Run, Stage};
+
+const S: Part = Part::Stm32h7s7;
+const R: Part = Part::Stm32h7r7;
+
+/// Those that are built, see xtask/src/firmware.rs.
+const STAGES: &[Stage] = &[
+    Stage::new(S, Run::ExternalFlash, false),
+    Stage::new(S, Run::ExternalFlash, true),
+    Stage::new(S, Run::ExternalRam, false),
+    Stage::new(S, Run::ExternalRam, true),
+    Stage::new(S, Run::InternalRam, false),
+    Stage::new(S, Run::InternalRam, true),
+    Stage::new(R, Run::ExternalFlash, true),
+    Stage::new(R, Run::ExternalRam, false),
+    Stage::new(R, Run::InternalRam, false),
+];
+/// The one that most tests are about.
+const OVERWRITE: Stage = Stage::new(S, Run::ExternalRam, false);
+const SWAP: Stage = Stage::new(S, Run::ExternalFlash, true);
+
+/// A device that runs version 1 of `program`, and has nothing in its download slot.
+#[track_caller]
+fn running(stage: &Stage, program: &str) -> Device {
+    let mut board = h7rs::provisioned(stage);
+    h7rs::download(&mut board, stage, &h7rs::encrypted(1, &stage.application(program)), true);
+    let mut device = Device::on(&board);
+    let console = device.boot();
+    assert!(console.contains("verified: version 1.0.0+0 counter 1"), "{stage:?}\n{console}");
+    device
+}
+
+/// The line that says why nothing was started, and its record.
+#[track_caller]
+fn assert_refused(device: &mut Device, code: Code) {
+    let console = device.console.clone();
+    let line = format!("refused: IR-{:04}", code.number());
+    assert!(console.trim_end().ends_with(&line), "{line}\n{console}");
+    assert_eq!(device.hand_off().map(|record| record.status), Ok(Status::Refused(code)), "{console}");
+    assert_ne!(device.level(), Hdpl::Level3);
+}
+
+#[test]
+fn the_first_image_is_installed_and_runs() {
+    for stage in STAGES {
+        let mut device = running(stage, "hello");
+        let console = device.console.clone();
+        assert!(console.contains("hello from h7rs-hello-c"), "{stage:?}\n{console}");
+        assert!(console.contains("pi x 1000000 = 0x002fefd9"), "{stage:?}\n{console}");
+        assert!(console.ends_with("done\r\n"), "{stage:?}\n{console}");
+        assert_eq!(device.level(), Hdpl::Level3, "{stage:?}");
+        let record = device.hand_off().expect("a record");
+        assert_eq!((record.status, record.stage), (Status::Booted, Reached::Launch), "{stage:?}");
+        assert_eq!(record.vector_table.value(), stage.vectors(), "{stage:?}");
+        assert!(!device.stage_ram_holds(&DEVICE_SCALAR), "{stage:?}: the key is left in RAM");
+
+        let console = device.reboot();
+        assert!(!console.contains("image:"), "{stage:?}\n{console}");
+        assert!(console.ends_with("done\r\n"), "{stage:?}\n{console}");
+    }
+}
+
+#[test]
+fn what_lies_in_the_external_flash_is_encrypted_where_the_part_can() {
+    for stage in [Stage::new(S, Run::ExternalFlash, false), Stage::new(R, Run::ExternalRam, false)] {
+        let device = running(&stage, "hello");
+        let payload = stage.application("hello");
+        let found = device.external(stage.installed().start().value() + 0x400, payload.len());
+        let plain = found == payload;
+        assert_eq!(plain, !stage.part.has_crypto(), "{stage:?}");
+    }
+}
+
+#[test]
+fn an_update_replaces_the_image_and_raises_the_counter() {
+    for stage in STAGES {
+        let mut device = running(stage, "hello");
+        device.download(stage, &h7rs::encrypted(2, &stage.application("keys")), true);
+        let console = device.reboot().to_owned();
+        assert!(console.contains("image: update installed"), "{stage:?}\n{console}");
+        assert!(console.contains("verified: version 2.0.0+0 counter 2"), "{stage:?}\n{console}");
+
+        // Version 1 is genuine, and too old now.
+        device.download(stage, &h7rs::encrypted(1, &stage.application("hello")), true);
+        let console = device.reboot().to_owned();
+        let refused = format!("image: update refused: IR-{}", image_codes::COUNTER_TOO_OLD.number());
+        assert!(console.contains(&refused), "{stage:?}\n{console}");
+        assert!(console.contains("verified: version 2.0.0+0"), "{stage:?}\n{console}");
+    }
+}
+
+#[test]
+fn an_update_on_trial_confirms_itself_by_the_flag() {
+    for stage in STAGES.iter().filter(|stage| stage.swap) {
+        let mut device = running(stage, "hello");
+        device.download(stage, &h7rs::encrypted(2, &stage.application("confirm")), false);
+        let console = device.reboot().to_owned();
+        assert!(console.contains("image: update on trial"), "{stage:?}\n{console}");
+        let (_, second) =
+            console.split_once("on trial: confirmed, resetting").expect("the application resets");
+        assert!(second.contains("\r\nconfirmed\r\n"), "{stage:?}\n{console}");
+        assert!(second.contains("verified: version 2.0.0+0"), "{stage:?}\n{console}");
+        assert!(second.ends_with("done\r\n"), "{stage:?}\n{console}");
+        let flag = device.peek(contract::CONFIRMATION_FLAG.start().value(), 16);
+        assert_eq!(flag, [0; 16], "{stage:?}: the flag serves once");
+        let console = device.reboot();
+        assert!(console.contains("verified: version 2.0.0+0"), "{stage:?}\n{console}");
+    }
+}
+
+#[test]
+fn an_update_that_does_not_confirm_itself_is_reverted() {
+    for stage in STAGES.iter().filter(|stage| stage.swap) {
+        let mut device = running(stage, "hello");
+        device.download(stage, &h7rs::encrypted(2, &stage.application("never")), false);
+        let console = device.reboot().to_owned();
+        assert!(console.contains("on trial: self test failed, resetting"), "{stage:?}\n{console}");
+        let reverted = format!("image: reverted: IR-{}", codes::UPDATE_NOT_CONFIRMED.number());
+        assert!(console.contains(&reverted), "{stage:?}\n{console}");
+        assert!(console.contains("verified: version 1.0.0+0 counter 1"), "{stage:?}\n{console}");
+        assert!(console.ends_with("done\r\n"), "{stage:?}\n{console}");
+    }
+}
+
+#[test]
+fn an_update_that_is_not_for_this_device_is_refused_and_the_old_image_runs() {
+    let stage = &OVERWRITE;
+    let payload = stage.application("hello");
+    let foreign = SigningKey::from_scalar(&[8; 32]).expect("a valid scalar");
+    let mut other_magic = h7rs::encrypted(2, &payload);
+    other_magic[..4].copy_from_slice(&contract::STIROT_MAGIC.to_le_bytes());
+    let mut large = payload.clone();
+    large.resize(0x20_0000 - 0x2000 - 0x400, 0x5A);
+    let mut changed = h7rs::encrypted(2, &payload);
+    changed[0x500] ^= 1;
+    let updates: [(&str, Vec<u8>, Code); 6] = [
+        ("another signer", h7rs::signed_by(&foreign, 2, &payload), image_codes::UNKNOWN_KEY),
+        ("another product's magic", other_magic, image_codes::BAD_MAGIC),
+        (
+            "another device's key",
+            h7rs::encrypted_for(&[0x2C; 32], 2, &payload),
+            image_codes::IMAGE_KEY_REFUSED,
+        ),
+        ("too large", h7rs::signed(2, &large), image_codes::TOO_LARGE),
+        ("changed", changed, image_codes::HASH_MISMATCH),
+        ("too old", h7rs::encrypted(0, &payload), image_codes::COUNTER_TOO_OLD),
+    ];
+    let device = running(stage, "hello");
+    for (what, update, code) in updates {
+        let mut device = Device::on(&device.machine.core.bus.to_board());
+        device.download(stage, &update, true);
+        let console = device.boot().to_owned();
+        let refused = format!("image: update refused: IR-{}", code.number());
+        assert!(console.contains(&refused), "{what}\n{console}");
+        assert!(console.contains("verified: version 1.0.0+0"), "{what}\n{console}");
+        assert!(console.ends_with("done\r\n"), "{what}\n{console}");
+    }
+}
+
+#[test]
+fn an_image_that_is_larger_than_the_ram_it_runs_from_is_refused() {
+    let stage = Stage::new(S, Run::InternalRam, false);
+    let mut payload = stage.application("hello");
+    payload.resize(0x2_0000 - 0x400, 0x5A);
+    let mut board = h7rs::provisioned(&stage);
+    h7rs::download(&mut board, &stage, &h7rs::signed(1, &payload), true);
+    let mut device = Device::on(&board);
+    device.boot();
+    assert_refused(&mut device, codes::SLOT_EMPTY);
+    assert!(
+        device.console.contains(&format!("IR-{}", image_codes::TOO_LARGE.number())),
+        "{}",
+        device.console
+    );
+}
+
+#[test]
+fn an_image_that_is_linked_for_elsewhere_is_not_started() {
+    // Genuine, and for the stage that runs from internal RAM.
+    let other = Stage::new(S, Run::InternalRam, false);
+    for stage in [OVERWRITE, SWAP] {
+        let mut board = h7rs::provisioned(&stage);
+        h7rs::download(&mut board, &stage, &h7rs::signed(1, &other.application("hello")), true);
+        let mut device = Device::on(&board);
+        device.boot();
+        assert_refused(&mut device, codes::BAD_RESET_VECTOR);
+    }
+}
+
+#[test]
+fn a_flash_without_an_image_or_with_a_damaged_one_starts_nothing() {
+    for stage in [OVERWRITE, SWAP, Stage::new(R, Run::ExternalRam, false)] {
+        let mut device = Device::on(&h7rs::provisioned(&stage));
+        device.boot();
+        assert_refused(&mut device, codes::SLOT_EMPTY);
+
+        let mut device = running(&stage, "hello");
+        let place = stage.installed().start().value() + 0x600;
+        let byte = device.external(place, 1)[0] ^ 0x10;
+        assert!(device.machine.core.bus.load_external(place, &[byte]));
+        device.reboot();
+        assert_refused(&mut device, image_codes::HASH_MISMATCH);
+    }
+}
+
+#[test]
+fn the_flash_of_another_board_is_noise() {
+    let stage = &SWAP;
+    let device = running(stage, "hello");
+    let primary = stage.installed();
+    let mut other = ironroot_chip_h7rs::BoardH7::with_serial(S, 8);
+    let here = device.machine.core.bus.to_board();
+    for index in 0..32 {
+        // The stage, its configuration and the key that it made, all copied; what cannot be copied is the chip's own key.
+        if let Some(key) = here.persistent().keys.get(Hdpl::Level1, index) {
+            assert!(other.set_key(Hdpl::Level1, index, *key));
+        }
+    }
+    h7rs::preload_stage(&mut other, stage);
+    let length = 0x2000;
+    assert!(
+        other.preload_external(primary.start().value(), &device.external(primary.start().value(), length))
+    );
+    let mut device = Device::on(&other);
+    device.boot();
+    assert_refused(&mut device, image_codes::BAD_MAGIC);
+}
+
+#[test]
+fn keys_that_are_missing_or_damaged_start_nothing() {
+    let stage = &OVERWRITE;
+    let mut content = h7rs::config(&PublicKey::P256(h7rs::signing_key().public_key()), &DEVICE_SCALAR);
+    content[40] ^= 1;
+    let mut damaged = h7rs::provisioned(stage);
+    h7rs::set_keys(&mut damaged, IROT_CONFIG, &content);
+    let mut no_counters = h7rs::provisioned(stage);
+    h7rs::set_keys(&mut no_counters, OEMIROT_DATA, &[0; 192]);
+    let mut none = ironroot_chip_h7rs::BoardH7::with_serial(S, 7);
+    h7rs::preload_stage(&mut none, stage);
+    let image = h7rs::encrypted(1, &stage.application("hello"));
+    for (mut board, code) in [
+        (none, codes::STAGE_KEYS_MISSING),
+        (damaged, codes::STAGE_KEYS_CORRUPT),
+        (no_counters, codes::COUNTER_UNREADABLE),
+    ] {
+        h7rs::download(&mut board, stage, &image, true);
+        let mut device = Device::on(&board);
+        device.boot();
+        assert_refused(&mut device, code);
+    }
+}
+
+#[test]
+fn a_stage_at_another_level_than_its_own_refuses_to_run() {
+    let mut board = h7rs::provisioned(&OVERWRITE);
+    // The small ROM raises the level once more then; and what is hidden at level 2 could not run at all.
+    board.set_boot0(true);
+    board.options_mut().hdpsr = 1;
+    let mut device = Device::on(&board);
+    device.boot();
+    assert_refused(&mut device, codes::WRONG_LEVEL);
+    assert_eq!(device.level(), Hdpl::Level2);
+}
+
+#[test]
+fn the_second_stage_starts_its_application_with_its_own_keys() {
+    let stage = Stage { second: true, ..Stage::new(S, Run::InternalRam, false) };
+    let mut board = h7rs::provisioned(&stage);
+    h7rs::download(&mut board, &stage, &h7rs::encrypted(1, &stage.application("hello")), true);
+    let mut device = Device::with_second_stage(&board, &stage);
+    let console = device.boot().to_owned();
+    assert!(console.starts_with("ironroot oemurot"), "{console}");
+    assert!(console.contains("verified: version 1.0.0+0 counter 1"), "{console}");
+    assert!(console.ends_with("done\r\n"), "{console}");
+    assert_eq!(device.level(), Hdpl::Level3);
+}
+
+#[test]
+fn code_outside_of_the_image_does_not_execute() {
+    for stage in [OVERWRITE, SWAP, Stage::new(R, Run::InternalRam, false)] {
+        let device = running(&stage, "outside");
+        let console = &device.console;
+        assert!(console.contains("jumping to RAM"), "{stage:?}\n{console}");
+        // CFSR: IACCVIOL, an instruction access violation; taken as a HardFault, which is what an application has by default.
+        assert!(console.contains("cfsr 0x00000001"), "{stage:?}\n{console}");
+        assert!(!console.contains("came back"), "{stage:?}\n{console}");
+    }
+}
+
+#[test]
+fn the_application_gets_neither_keys_nor_code_of_the_stage() {
+    for stage in [OVERWRITE, SWAP] {
+        let device = running(&stage, "keys");
+        let console = &device.console;
+        assert!(console.contains("key 0x00000000"), "{stage:?}\n{console}");
+        assert!(
+            console.contains("stage reads 0x00000000 RDSERR") || console.contains("fault: "),
+            "{stage:?}\n{console}"
+        );
+    }
+}
+
+#[test]
+fn the_application_finds_the_ram_monitors_and_reports_errors() {
+    let stage = &OVERWRITE;
+    for (error, line) in
+        [(RamError::Single, "single RAM ECC error"), (RamError::Double, "double RAM ECC error")]
+    {
+        let mut board = h7rs::provisioned(stage);
+        // ECC_ON_SRAM.
+        board.options_mut().obw2sr |= 1 << 8;
+        h7rs::download(&mut board, stage, &h7rs::encrypted(1, &stage.application("ecc")), true);
+        let mut device = Device::on(&board);
+        while !device.console.contains("watching") {
+            assert_eq!(device.run(100_000), Stop::Limit, "{}", device.console);
+        }
+        assert!(device.machine.core.bus.inject_ram_error(0x2000_4010, error));
+        device.machine.poke();
+        let _ = device.run(20_000_000);
+        assert!(device.console.contains(line), "{}", device.console);
+    }
+}
+
+#[test]
+fn a_power_cut_anywhere_leads_to_the_old_or_the_new_image() {
+    for stage in [OVERWRITE, SWAP] {
+        let mut ready = running(&stage, "hello");
+        ready.download(&stage, &h7rs::encrypted(2, &stage.application("confirm")), false);
+        let board = ready.machine.core.bus.to_board();
+        let mut whole = Device::on(&board);
+        whole.boot();
+        let operations = whole.machine.core.bus.flash_operations();
+        assert!(operations > 10, "{operations}");
+        // A sample: the campaign over every operation is `ironroot prove power-loss`.
+        let step = (operations / 5).max(1);
+        for operation in (1..=operations).step_by(step as usize) {
+            let effect = if operation % 2 == 0 { CutEffect::Before } else { CutEffect::Torn };
+            let cut = PowerCut { operation, effect, seed: operation };
+            let mut device = Device::on(&board);
+            device.machine.core.bus.cut_power_at(Some(cut));
+            assert_eq!(device.run(LIMIT), Stop::Chip(POWER_CUT), "{stage:?} {cut:?}\n{}", device.console);
+            device.console.clear();
+            power_cycle(&mut device.machine);
+            let console = device.boot().to_owned();
+            let version = ["verified: version 1.0.0+0", "verified: version 2.0.0+0"];
+            assert!(version.iter().any(|line| console.contains(line)), "{stage:?} {cut:?}\n{console}");
+            assert!(console.ends_with("done\r\n"), "{stage:?} {cut:?}\n{console}");
+        }
+    }
+}
+
+#[test]
+fn a_cold_boot_of_256_kb_stays_within_its_budget() {
+    for stage in STAGES.iter().filter(|stage| stage.run != Run::InternalRam) {
+        let mut payload = stage.application("hello");
+        let mut value = 1_u32;
+        while payload.len() < 256 * 1024 {
+            value = value.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            payload.extend_from_slice(&value.to_be_bytes());
+        }
+        let mut board = h7rs::provisioned(stage);
+        h7rs::download(&mut board, stage, &h7rs::signed(1, &payload), true);
+        let mut device = Device::on(&board);
+        device.boot();
+        let entry = u32::from_le_bytes(payload[4..8].try_into().expect("four bytes")) & !1;
+        device.machine.set_breakpoints([entry]);
+        device.machine.system_reset();
+        let (instructions, cycles) = (device.machine.core.instructions, device.machine.core.cycles);
+        assert!(matches!(device.run(LIMIT), Stop::Breakpoint(_)), "{stage:?}\n{}", device.console);
+        let instructions = device.machine.core.instructions - instructions;
+        let cycles = device.machine.core.cycles - cycles;
+        println!("{}: {instructions} instructions, {cycles} cycles", stage.file());
+        let budget = if stage.part.has_crypto() { 3_000_000 } else { 25_000_000 };
+        assert!(instructions <= budget, "{stage:?}: {instructions}");
+    }
+}

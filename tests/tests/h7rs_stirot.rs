@@ -1,0 +1,356 @@
+//! STiRoT on the virtual chip, with our iLoader and with ones that lie.
+
+use ironroot_boot::update::Action;
+use ironroot_boot::{Stage, Status};
+use ironroot_chip_h7rs::BoardH7;
+use ironroot_codes::{Code, h7rs as codes, image as image_codes};
+use ironroot_cpu::core::Sleep;
+use ironroot_crypto::SigningKey;
+use ironroot_image::Dialect;
+use ironroot_layout::stm32h7rs::iloader::Answer;
+use ironroot_layout::stm32h7rs::obkeys::{IROT_CONFIG, STIROT_DATA};
+use ironroot_layout::stm32h7rs::state::{Hdpl, ProductState};
+use ironroot_layout::stm32h7rs::stirot::config as at;
+use ironroot_layout::stm32h7rs::{contract, stirot};
+use ironroot_tests::h7rs::{Device, data, set_keys, signing_key};
+use ironroot_tests::h7rs_system::{
+    AREA, DOWNLOAD, INSTALL, RESULT, Recipe, config, device, install_iloader, install_liar, lies, result,
+    stirot_board,
+};
+
+const MARK: u32 = 0x600D_1A6E;
+const SIZE: usize = 20_000;
+
+/// A board with the iLoader and an installed image.
+fn installed(version: u32, image: &[u8]) -> BoardH7 {
+    let mut board = stirot_board(version);
+    install_iloader(&mut board);
+    assert!(board.preload_external(INSTALL, image));
+    board
+}
+
+fn refusal(device: &Device) -> (Code, Stage) {
+    let record = device.hand_off().expect("a record");
+    let Status::Refused(code) = record.status else { panic!("{record:?}\n{}", device.console) };
+    assert!(device.console.contains(&format!("refused: {code}")), "{}", device.console);
+    // Nothing ran, and nothing of the image is left.
+    assert_eq!(result(device).0, 0);
+    assert_eq!(device.level(), Hdpl::Level1);
+    let ram = device.peek(AREA.0, AREA.1);
+    assert!(ram.iter().all(|byte| *byte == 0), "RAM still holds an image");
+    (code, record.stage)
+}
+
+/// Boots a board that is expected to refuse.
+fn refused(board: &BoardH7) -> Code {
+    let mut device = device(board);
+    device.boot();
+    refusal(&device).0
+}
+
+#[test]
+fn an_installed_image_runs_at_level_3_and_is_recorded() {
+    let image = Recipe { major: 3, ..Recipe::default() }.application(MARK, SIZE);
+    let mut device = device(&installed(1, &image));
+    let console = device.boot().to_owned();
+    assert!(console.contains("verified: version 3.0.0+0 counter 3"), "{console}");
+    assert_eq!(result(&device), (MARK, u32::from(Hdpl::Level3.bits())));
+    let record = device.hand_off().expect("a record");
+    assert_eq!((record.status, record.stage), (Status::Booted, Stage::Launch));
+    assert_eq!(record.vector_table.value(), AREA.0 + contract::IMAGE_HEADER.bytes());
+    assert_eq!((record.security_counter, record.debug_closed), (Some(3), true));
+    // The second copy holds the new version, the first still the old one.
+    let keys = device.machine.core.bus.flash().keys();
+    let version = |index| keys.get(Hdpl::Level1, index).expect("a key").bytes()[..4].to_vec();
+    assert_eq!(version(STIROT_DATA.index + 2), 1_u32.to_le_bytes());
+    assert_eq!(version(STIROT_DATA.index + 5), 3_u32.to_le_bytes());
+    // In clear, and neither key nor stack of the stage in its RAM.
+    let mark = MARK.to_le_bytes();
+    assert!(device.peek(AREA.0, AREA.1).windows(4).any(|word| word == mark));
+    assert!(!device.stage_ram_holds(&ironroot_tests::h7rs::DEVICE_SCALAR));
+
+    device.reboot();
+    assert_eq!(result(&device).0, MARK);
+}
+
+#[test]
+fn an_older_image_is_refused_after_a_newer_one_ran() {
+    let image = |major| Recipe { major, ..Recipe::default() }.application(MARK, SIZE);
+    let mut board = installed(1, &image(3));
+    let mut first = device(&board);
+    first.boot();
+    assert_eq!(result(&first).0, MARK);
+    let keys: Vec<_> = (16..22)
+        .map(|index| *first.machine.core.bus.flash().keys().get(Hdpl::Level1, index).expect("a key"))
+        .collect();
+    assert!(board.preload_external(INSTALL, &image(2)));
+    for (index, key) in (16..).zip(keys) {
+        assert!(board.set_key(Hdpl::Level1, index, key));
+    }
+    assert_eq!(refused(&board), image_codes::COUNTER_TOO_OLD);
+}
+
+#[test]
+fn an_image_that_is_not_for_this_device_is_refused() {
+    let foreign = SigningKey::from_scalar(&[8; 32]).expect("a scalar");
+    let other = [0x33; 32];
+    let good = Recipe::default().application(MARK, SIZE);
+    let mut damaged = good.clone();
+    damaged[0x2000] ^= 1;
+    let mut tlv = good.clone();
+    let last = tlv.len() - 200;
+    tlv[last] ^= 0x40;
+    for (name, image, code) in [
+        (
+            "key",
+            Recipe { key: &foreign, ..Recipe::default() }.application(MARK, SIZE),
+            image_codes::UNKNOWN_KEY,
+        ),
+        (
+            "device",
+            Recipe { scalar: Some(&other), ..Recipe::default() }.application(MARK, SIZE),
+            image_codes::IMAGE_KEY_REFUSED,
+        ),
+        (
+            "in clear",
+            Recipe { scalar: None, ..Recipe::default() }.application(MARK, SIZE),
+            codes::STIROT_NOT_ENCRYPTED,
+        ),
+        ("damaged", damaged, image_codes::HASH_MISMATCH),
+        ("too large", Recipe::default().application(MARK, 0x2_0000), image_codes::TOO_LARGE),
+        ("vectors", Recipe::default().image(&vec![0x5A; SIZE]), codes::STIROT_VECTORS),
+        // For another path: the iLoader itself does not know the magic.
+        (
+            "magic",
+            Recipe { dialect: Dialect::St, ..Recipe::default() }.application(MARK, SIZE),
+            codes::ILOADER_EMPTY,
+        ),
+        ("nothing", Vec::new(), codes::ILOADER_EMPTY),
+    ] {
+        assert_eq!(refused(&installed(1, &image)), code, "{name}");
+    }
+    let mut device = device(&installed(1, &tlv));
+    device.boot();
+    let (code, _) = refusal(&device);
+    assert!((2000..3000).contains(&code.number()), "{code}");
+}
+
+#[test]
+fn a_good_download_is_installed_and_a_bad_one_is_erased() {
+    let old = Recipe { major: 1, ..Recipe::default() }.application(1, SIZE);
+    let new = Recipe { major: 2, ..Recipe::default() }.application(2, SIZE);
+    let mut board = installed(1, &old);
+    assert!(board.preload_external(DOWNLOAD, &new));
+    let mut device_ = device(&board);
+    let console = device_.boot().to_owned();
+    assert!(console.contains("download accepted"), "{console}");
+    assert_eq!(result(&device_).0, 2, "{console}");
+    assert_eq!(device_.external(INSTALL, new.len()), new);
+    assert!(device_.external(DOWNLOAD, 0x2_0000).iter().all(|byte| *byte == 0xFF));
+    let record = device_.hand_off().expect("a record");
+    assert_eq!(record.updates.images()[0].action, Action::Installed);
+    // In external flash it is never in clear.
+    assert!(!device_.external(INSTALL, 0x2_0000).windows(64).any(|part| part == [0x5A; 64]));
+
+    let mut bad = new.clone();
+    bad[0x1000] ^= 4;
+    let mut board = installed(1, &old);
+    assert!(board.preload_external(DOWNLOAD, &bad));
+    let mut device_ = device(&board);
+    let console = device_.boot().to_owned();
+    assert!(console.contains("download refused: IR-"), "{console}");
+    assert_eq!(result(&device_).0, 1, "{console}");
+    assert!(device_.external(DOWNLOAD, 0x2_0000).iter().all(|byte| *byte == 0xFF));
+    let record = device_.hand_off().expect("a record");
+    assert_eq!(record.updates.images()[0].refused, Some(image_codes::HASH_MISMATCH));
+    // The next boot has forgotten it.
+    device_.reboot();
+    assert_eq!(device_.hand_off().expect("a record").updates.images()[0].refused, None);
+}
+
+#[test]
+fn an_older_download_does_not_replace_the_image() {
+    let new = Recipe { major: 5, ..Recipe::default() }.application(5, SIZE);
+    let old = Recipe { major: 4, ..Recipe::default() }.application(4, SIZE);
+    let mut board = installed(5, &new);
+    assert!(board.preload_external(DOWNLOAD, &old));
+    let mut device = device(&board);
+    device.boot();
+    assert_eq!(result(&device).0, 5);
+    assert_eq!(device.external(INSTALL, new.len()), new);
+}
+
+#[test]
+fn a_second_stage_runs_at_level_2() {
+    let mut board = installed(1, &Recipe::default().application(MARK, SIZE));
+    set_keys(&mut board, IROT_CONFIG, &config(&signing_key(), |bytes| bytes[at::NEXT_STAGE] = 1));
+    let mut device = device(&board);
+    device.boot();
+    assert_eq!(result(&device), (MARK, u32::from(Hdpl::Level2.bits())));
+}
+
+/// Every lie ends in a refusal with a code: no jump, no loop. `Stop::Idle` is what `boot` demands.
+#[test]
+fn an_iloader_that_lies_gets_nothing_started() {
+    for lie in lies() {
+        let mut board = stirot_board(1);
+        install_liar(&mut board, lie);
+        let mut device = device(&board);
+        device.boot();
+        let (code, _) = refusal(&device);
+        let expected = match lie.and_then(Answer::from_bits) {
+            Some(Answer::Empty) => codes::ILOADER_EMPTY,
+            Some(Answer::Error) => codes::ILOADER_ERROR,
+            // It copied nothing: the header was taken away before.
+            Some(Answer::Primary) => image_codes::BAD_MAGIC,
+            Some(Answer::Secondary | Answer::NoLoad) | None => codes::ILOADER_SILENT,
+        };
+        assert_eq!(code, expected, "{lie:04x?}");
+        // The next reset tries again, from the start.
+        let starts = device.console.clone();
+        device.reboot();
+        assert_eq!(device.console, starts, "{lie:04x?}");
+    }
+}
+
+#[test]
+fn a_lie_about_a_good_image_in_ram_is_no_way_in() {
+    // An application leaves an old image in RAM and the answer "loaded", and resets: it is verified like any other.
+    let old = Recipe { major: 1, ..Recipe::default() }.application(1, SIZE);
+    let new = Recipe { major: 4, ..Recipe::default() }.application(4, SIZE);
+    let mut device = device(&installed(4, &new));
+    device.boot();
+    assert_eq!(result(&device).0, 4);
+    device.poke(AREA.0, &old);
+    device.poke(RESULT, &[0; 8]);
+    // str r0, [r1]; b . in the application's own code, which the MPU lets run.
+    let code = AREA.0 + 0x800;
+    device.poke(code, &[0x08, 0x60, 0xFE, 0xE7]);
+    device.machine.core.r[0] = u32::from(Answer::Primary.bits());
+    device.machine.core.r[1] = 0x5800_0434;
+    device.machine.core.sleep = Sleep::Awake;
+    device.machine.core.r[15] = code;
+    device.run(10);
+    device.poke(AREA.0, &old);
+    device.reboot();
+    assert_eq!(refusal(&device).0, image_codes::COUNTER_TOO_OLD);
+}
+
+#[test]
+fn without_configuration_or_record_nothing_starts() {
+    let image = Recipe::default().application(MARK, SIZE);
+    let with = |change: &dyn Fn(&mut BoardH7)| {
+        let mut board = installed(1, &image);
+        change(&mut board);
+        refused(&board)
+    };
+    let spoil =
+        |change: fn(&mut [u8])| with(&|board| set_keys(board, IROT_CONFIG, &config(&signing_key(), change)));
+    assert_eq!(
+        with(&|board| {
+            let mut bytes = config(&signing_key(), |_| {});
+            bytes[70] ^= 1;
+            set_keys(board, IROT_CONFIG, &bytes);
+        }),
+        codes::STIROT_NO_CONFIG
+    );
+    for (name, change) in [
+        ("two images", (|bytes| bytes[at::IMAGES] = 2) as fn(&mut [u8])),
+        ("next stage", |bytes| bytes[at::NEXT_STAGE] = 2),
+        ("area not aligned", |bytes| bytes[at::AREA_START] = 4),
+        ("area outside of RAM", |bytes| bytes[at::AREA_START + 3] = 0x20),
+        ("area too large", |bytes| bytes[at::AREA_SIZE + 2] = 8),
+        ("area too small", |bytes| bytes[at::AREA_SIZE..at::AREA_SIZE + 4].copy_from_slice(&[0, 4, 0, 0])),
+        ("install nowhere", |bytes| bytes[at::INSTALL + 3] = 0x80),
+        ("download is install", |bytes| bytes[at::DOWNLOAD + 2] = 0),
+        ("iloader beyond flash", |bytes| bytes[at::ILOADER_OFFSET + 2] = 1),
+        ("iloader not aligned", |bytes| bytes[at::ILOADER_OFFSET] = 0x10),
+        ("state", |bytes| bytes[at::LEAST_STATE] = 1),
+        ("private key's form", |bytes| bytes[at::DECRYPTION_KEY] = 0x31),
+        ("no private key", |bytes| bytes[at::DECRYPTION_KEY + 36..at::DECRYPTION_KEY + 68].fill(0)),
+        ("public key's form", |bytes| bytes[at::AUTHENTICATION_KEY] = 0x31),
+    ] {
+        assert_eq!(spoil(change), codes::STIROT_CONFIG, "{name}");
+    }
+    assert_eq!(spoil(|bytes| bytes[at::LEAST_STATE] = ProductState::Locked.number()), codes::STIROT_STATE);
+    let mut neither = data(1);
+    neither[64] ^= 1;
+    let both = [neither.clone(), neither.clone()].concat();
+    assert_eq!(with(&|board| set_keys(board, STIROT_DATA, &both)), codes::STIROT_NO_DATA);
+    let mut no_iloader = stirot_board(1);
+    assert!(no_iloader.preload_external(INSTALL, &image));
+    assert_eq!(refused(&no_iloader), codes::ILOADER_MISSING);
+    assert_eq!(stirot::TRIES, 8);
+}
+
+/// A cold boot of a 256 KB application, from reset to its first instruction: the iLoader's copy is the product's own, so it is counted
+/// apart. Instructions of the virtual core are the same on every machine.
+#[test]
+fn a_large_image_is_verified_within_the_limit() {
+    const LIMIT: u64 = 3_000_000;
+    let image = Recipe::default().application(MARK, 256 * 1024);
+    let mut board = installed(1, &image);
+    let area = 0x5_0000_u32;
+    set_keys(
+        &mut board,
+        IROT_CONFIG,
+        &config(&signing_key(), |bytes| {
+            bytes[at::AREA_SIZE..at::AREA_SIZE + 4].copy_from_slice(&area.to_le_bytes());
+            bytes[at::DOWNLOAD..at::DOWNLOAD + 4].copy_from_slice(&(INSTALL + area).to_le_bytes());
+        }),
+    );
+    let mut device = device(&board);
+    device.boot();
+    assert_eq!(result(&device).0, MARK);
+    let whole = device.machine.core.instructions;
+    // The same again with the image in RAM and the answer given: what RSS and STiRoT take for it.
+    device.poke(AREA.0, &image);
+    device.poke(RESULT, &[0; 8]);
+    let code = AREA.0 + 0x800;
+    device.poke(code, &[0x08, 0x60, 0xFE, 0xE7]);
+    device.machine.core.r[0] = u32::from(Answer::Primary.bits());
+    device.machine.core.r[1] = 0x5800_0434;
+    device.machine.core.sleep = Sleep::Awake;
+    device.machine.core.r[15] = code;
+    device.run(10);
+    device.poke(AREA.0, &image);
+    let before = device.machine.core.instructions;
+    device.reboot();
+    assert_eq!(result(&device).0, MARK);
+    let verified = device.machine.core.instructions - before;
+    println!("256 KB: {verified} instructions to verify, {whole} with the iLoader's copy");
+    assert!(verified <= LIMIT, "{verified}");
+}
+
+/// Of all RAM only the image executes, and it cannot be written.
+#[test]
+fn the_mpu_keeps_the_application_in_its_region() {
+    let image = Recipe::default().application(MARK, SIZE);
+    let mut started = device(&installed(1, &image));
+    started.boot();
+    // b . in RAM beside the image; str r0, [r1]; b . in the image, at itself.
+    let beside = AREA.0 + AREA.1;
+    let inside = AREA.0 + 0x800;
+    started.poke(beside, &[0xFE, 0xE7]);
+    started.poke(inside, &[0x08, 0x60, 0xFE, 0xE7]);
+    for (pc, target) in [(beside, None), (inside, Some(inside))] {
+        let mut device = Device { machine: started.machine.clone(), console: String::new() };
+        device.machine.core.sleep = Sleep::Awake;
+        device.machine.core.r[1] = target.unwrap_or(0);
+        device.machine.core.r[15] = pc;
+        device.run(20);
+        // The example has no handlers: a fault locks the core up.
+        assert!(device.machine.core.lockup, "{pc:#x}");
+    }
+}
+
+#[test]
+fn one_damaged_record_does_not_stop_a_device() {
+    let mut board = installed(1, &Recipe::default().application(MARK, SIZE));
+    let mut damaged = data(9);
+    damaged[64] ^= 1;
+    set_keys(&mut board, STIROT_DATA, &[damaged, data(1)].concat());
+    let mut device = device(&board);
+    device.boot();
+    assert_eq!(result(&device).0, MARK);
+}

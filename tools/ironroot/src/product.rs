@@ -1,0 +1,61 @@
+//! The description of a product, from its file.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use ironroot_layout::description::{Description, Problem};
+use ironroot_layout::stm32h7rs::product::Plan;
+
+use crate::error::{Failure, Result};
+use crate::files;
+
+/// Which description a command works on.
+#[derive(Args, Debug, Clone)]
+pub struct ProductOption {
+    /// Description of the product
+    #[arg(long, value_name = "FILE", default_value = "ironroot.toml")]
+    pub product: PathBuf,
+}
+
+/// A description, and what follows from it.
+#[derive(Debug)]
+pub struct Product {
+    /// The file.
+    pub path: PathBuf,
+    /// What it says.
+    pub description: Description,
+    /// What follows.
+    pub plan: Plan,
+}
+
+/// Reads and resolves a description.
+pub fn read(path: &Path) -> Result<Product> {
+    let bytes = files::read(path)?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let cause = format!("byte {} is not UTF-8", error.utf8_error().valid_up_to());
+        Failure::new(ironroot_codes::product::PRODUCT_SYNTAX, cause).about(path.display())
+    })?;
+    let name = path.display().to_string();
+    let description = Description::read(&name, &text).map_err(|problem| refuse(&problem))?;
+    let plan = description.plan().map_err(|problem| refuse(&problem))?;
+    Ok(Product { path: path.to_owned(), description, plan })
+}
+
+fn refuse(problem: &Problem) -> Failure {
+    let failure =
+        Failure::new(problem.code, format!("{}\n{}", problem.message, problem.excerpt())).about(problem.at());
+    match &problem.hint {
+        Some(hint) => failure.fix(hint.clone()),
+        None => failure,
+    }
+}
+
+impl Product {
+    /// A file that the description names: relative to it. A `pkcs11:` URI stays what it is.
+    pub fn file(&self, name: &str) -> String {
+        if name.starts_with("pkcs11:") {
+            return name.to_owned();
+        }
+        self.path.parent().unwrap_or(Path::new("")).join(name).display().to_string()
+    }
+}
