@@ -216,7 +216,8 @@ fn a_provisioning_that_is_not_right_writes_nothing() {
     let good = crc(&content);
     let word = IROT_CONFIG.word();
     let at = |index: u8| Destination { index, ..IROT_CONFIG }.word();
-    let mut cases: Vec<(&str, Vec<(u32, Vec<u8>)>, u32, ProductState)> = vec![
+    type Case = (&'static str, Vec<(u32, Vec<u8>)>, u32, ProductState);
+    let mut cases: Vec<Case> = vec![
         ("crc", request(word, &content, good ^ 1), REQUEST, ProductState::Provisioning),
         ("level 3", request(0x308, &content, good), REQUEST, ProductState::Provisioning),
         ("rest of the word", request(0x0100_0108, &content, good), REQUEST, ProductState::Provisioning),
@@ -357,7 +358,7 @@ fn device_with(board: &ironroot_chip_h7rs::BoardH7, content: &[u8]) -> Device {
     device
 }
 
-fn run_command<'a>(device: &'a mut Device, number: u16, words: [u32; 5]) -> (u32, &'a Device) {
+fn run_command(device: &mut Device, number: u16, words: [u32; 5]) -> (u32, &Device) {
     use ironroot_layout::stm32h7rs::rsslib::COMMAND;
     let all: Vec<u8> = std::iter::once(u32::from(number)).chain(words).flat_map(u32::to_le_bytes).collect();
     device.poke(COMMAND.start().value(), &[&all[..], &crc(&all).to_le_bytes()].concat());

@@ -109,12 +109,7 @@ impl Bench {
 
     /// What the device says when it is powered on.
     fn boot(&self) -> String {
-        let run = self.dir.ironroot("vdev run my.board --json").ok();
-        run.events()
-            .iter()
-            .filter_map(|event| event["line"].as_str())
-            .map(|line| format!("{line}\n"))
-            .collect()
+        self.dir.ironroot("vdev run my.board").ok().stdout
     }
 
     #[track_caller]
@@ -192,6 +187,8 @@ fn a_fresh_device_is_planned_rehearsed_closed_and_reported() {
     assert_eq!(status.last("result")["journal_stands"], "finished");
     assert!(Bench::steps(&status).iter().any(|(_, status)| status == "in use since"));
     bench.run(&format!("resume --confirm {UID}")).refused("IR-8104", 2);
+    let again = bench.run("run").ok().last("result");
+    assert_eq!(again["performed"], 0, "nothing is left to do");
 
     // Nothing secret in what is left behind.
     let private = bench.dir.read("enc.pem");
@@ -451,7 +448,12 @@ fn every_boot_path_is_rehearsed() {
         assert!(console.contains("hello from h7rs-hello-c"), "{}\n{console}", setup.execute);
     }
     // Through both stages: STiRoT installs the second one, which installs the application.
-    let bench = Bench::new(&Setup { boot: "stirot-oemurot", execute: "internal-ram", application: "h7rs-hello-c-24040400", ..OEMIROT });
+    let bench = Bench::new(&Setup {
+        boot: "stirot-oemurot",
+        execute: "internal-ram",
+        application: "h7rs-hello-c-24040400",
+        ..OEMIROT
+    });
     bench.dir.copy(&firmware("oemurot-internal-ram-overwrite-hardware"), "stage.elf");
     let options = "-k sign2.pem -E enc2.pem --dialect stirot-h7s -v 1.2.3 -s auto -H 0x400 --pad-header --pad -S 0x20000 --align 16 -x 0x90020000 --primary-only";
     bench.dir.ironroot(&format!("image create {options} stage.elf -o stage.bin")).ok();

@@ -77,7 +77,7 @@ fn another_implementation_opens_what_we_make() {
         areas.iter().filter(|area| area["kind"] == "F").flat_map(|area| hex(&area["hex"])).collect();
     let plain = dir.read("fw.bin");
     assert_eq!(firmware[..plain.len()], plain);
-    assert!(firmware.len() % 32 == 0 && firmware[plain.len()..].iter().all(|byte| *byte == 0xFF));
+    assert!(firmware.len().is_multiple_of(32) && firmware[plain.len()..].iter().all(|byte| *byte == 0xFF));
     let options = hex(&areas.last().expect("the configuration")["hex"]);
     assert_eq!((areas.last().expect("areas")["kind"].as_str(), options.len()), (Some("C"), 24));
     assert_eq!(options[12..16], 0x034_u32.to_le_bytes(), "FLASH_SCAR_PRG1");

@@ -98,12 +98,16 @@ fn build_c_example() -> Outcome<PathBuf> {
 
 /// The boot stages of the STM32H7R/7S. All are linked to the same file, one after the other.
 fn build_h7rs(built: &Path) -> Outcome {
-    say("building the boot stages of the STM32H7R/7S");
+    say("building system flash and boot stages of the STM32H7R/7S");
     let package = |name: &str| {
         let mut cargo = host::firmware_cargo();
         cargo.args(["build", "--release", "--package", name]);
         cargo
     };
+    run(&mut package("ironroot-rss-h7rs"))?;
+    for program in H7RS_SYSTEM {
+        publish(&built.join(program), &format!("{program}.elf"))?;
+    }
     run(&mut package("ironroot-iloader"))?;
     publish(&built.join("iloader"), "iloader.elf")?;
     // As a debugger starts it, and for a boot stage.

@@ -98,6 +98,6 @@ codes! {
         "Bring the device back by a regression, which erases flash and keys, and provision it again.";
     8115 PROVISION_UNREACHABLE Usage: "The external flash cannot be reached over this link",
         "The bootloader of the part does not write external memories; the board's loader does.",
-        "Nothing was changed.",
+        "The external flash is as it was.",
         "Program the image with the loader that the message names, then repeat with --external-programmed.";
 }

@@ -8,7 +8,8 @@ use clap::{Parser, Subcommand};
 use ironroot_codes::{Exit, input, transport};
 
 use crate::commands::{
-    app, boot, cert, demo, device, doctor, explain, image, import, keys, license, line, ob, prove, provision, sfi, vdev,
+    app, boot, cert, demo, device, doctor, explain, image, import, keys, license, line, ob, prove, provision,
+    sfi, vdev,
 };
 use crate::error::{Failure, Result};
 use crate::interrupt;

@@ -26,7 +26,7 @@ pub fn text(bytes: &[u8]) -> Result<Cow<'_, str>> {
 
 /// Parses the text. A document type is refused: entities are the only thing that it could be for.
 pub fn document(text: &str) -> Result<Document<'_>> {
-    let options = ParsingOptions { allow_dtd: false, nodes_limit: MAX_NODES, ..ParsingOptions::default() };
+    let options = ParsingOptions { allow_dtd: false, nodes_limit: MAX_NODES };
     let document = Document::parse_with_options(text, options)
         .map_err(|error| Failure::new(project::ST_FILE_NOT_XML, error.to_string()))?;
     let too_deep = document.descendants().any(|node| node.ancestors().nth(MAX_DEPTH + 1).is_some());

@@ -56,7 +56,7 @@ impl Program {
             let header = section.elf_section_header();
             let flags = header.sh_flags(LittleEndian).0;
             let (address, size) = (section.address() as u32, section.size() as u32);
-            if flags & u64::from(elf::SHF_ALLOC.0) == 0 || size == 0 {
+            if flags & elf::SHF_ALLOC.0 == 0 || size == 0 {
                 continue;
             }
             let Some(used) = region(address, size) else {
@@ -75,8 +75,8 @@ impl Program {
                 name: section.name().unwrap_or_default().to_owned(),
                 used,
                 loaded,
-                code: flags & u64::from(elf::SHF_EXECINSTR.0) != 0,
-                writable: flags & u64::from(elf::SHF_WRITE.0) != 0,
+                code: flags & elf::SHF_EXECINSTR.0 != 0,
+                writable: flags & elf::SHF_WRITE.0 != 0,
             });
         }
         sections.sort_by_key(|section| section.used.start());

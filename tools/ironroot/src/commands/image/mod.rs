@@ -34,9 +34,9 @@ use ironroot_image::{
 };
 
 pub use self::create::create_by_words;
-pub use self::verify::verify_by_words;
 use self::file::ImageFile;
 use self::options::DialectName;
+pub use self::verify::verify_by_words;
 use crate::error::{Failure, Result};
 use crate::report::Reporter;
 

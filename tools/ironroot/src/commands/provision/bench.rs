@@ -165,9 +165,9 @@ impl Bench {
             let cause = format!("the device says that it is {id:#05x}; an STM32H7R/7S is {DEV_ID:#05x}");
             return Err(Failure::new(codes::PROVISION_DEVICE, cause).about(&self.name));
         }
-        self.uid = uid.try_into().map_err(|_| {
-            Failure::new(transport::BOOTLOADER_ANSWER, "a unique id of another length")
-        })?;
+        self.uid = uid
+            .try_into()
+            .map_err(|_| Failure::new(transport::BOOTLOADER_ANSWER, "a unique id of another length"))?;
         Ok(())
     }
 
@@ -250,7 +250,8 @@ impl Bench {
             special::OK => Ok(answer),
             status => {
                 let code = u16::try_from(status).map_or(transport::BOOTLOADER_ANSWER, Code::from_number);
-                Err(Failure::new(code, format!("the device refused {what} (status {status:#x})")).about(&self.name))
+                Err(Failure::new(code, format!("the device refused {what} (status {status:#x})"))
+                    .about(&self.name))
             }
         }
     }
@@ -399,7 +400,10 @@ impl Bench {
         if board.is_some_and(|board| board.preload_external(address, bytes)) {
             return Ok(());
         }
-        let cause = format!("{} bytes at {address:#010x} do not fit the external flash of a virtual device", bytes.len());
+        let cause = format!(
+            "{} bytes at {address:#010x} do not fit the external flash of a virtual device",
+            bytes.len()
+        );
         Err(Failure::new(input::USAGE, cause).about(name))
     }
 }
@@ -414,7 +418,9 @@ pub fn power_on(board: &BoardH7, rom: &RomImage) -> Session<Stm32h7rs> {
 /// Bytes of a memory of the chip past all protections: a model can be looked into.
 pub fn peek(session: &Session<Stm32h7rs>, area: Region) -> Vec<u8> {
     let offset = session.machine.core.bus.arena_offset(area.start().value());
-    offset.map(|offset| session.machine.memory().slice(offset, area.size().bytes() as usize).to_vec()).unwrap_or_default()
+    offset
+        .map(|offset| session.machine.memory().slice(offset, area.size().bytes() as usize).to_vec())
+        .unwrap_or_default()
 }
 
 /// Whether an address lies in a region.

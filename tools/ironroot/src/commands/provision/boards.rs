@@ -39,7 +39,8 @@ pub const BOARDS: [Board; 2] = [
 /// The board of a product; `None` if the description names none.
 pub fn of(product: &Product) -> Result<Option<Board>> {
     let Some(name) = product.description.board.as_deref() else { return Ok(None) };
-    let refuse = |cause: String| Err(Failure::new(codes::PROVISION_BOARD, cause).about(product.path.display()));
+    let refuse =
+        |cause: String| Err(Failure::new(codes::PROVISION_BOARD, cause).about(product.path.display()));
     let Some(board) = BOARDS.into_iter().find(|board| board.name.eq_ignore_ascii_case(name)) else {
         let known: Vec<&str> = BOARDS.iter().map(|board| board.name).collect();
         return refuse(format!("board.name is {name:?}; known are {}", known.join(", ")));

@@ -35,8 +35,7 @@ pub enum Source {
 /// Random bytes for one device.
 pub fn random(content: &KeyContent) -> Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(vec![0; content.size as usize]);
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Failure::internal(format!("no random numbers: {error}")))?;
+    getrandom::fill(&mut bytes).map_err(|error| Failure::internal(format!("no random numbers: {error}")))?;
     Ok(bytes)
 }
 
@@ -59,15 +58,17 @@ impl Given {
         let word = content.destination.word();
         let Some(at) = self.0.iter().position(|(_, obk)| obk.destination == word) else { return Ok(None) };
         let (path, obk) = self.0.swap_remove(at);
-        let refuse =
-            |cause: String| Err(Failure::new(codes::PROVISION_CONTENT, cause).about(path.display()));
+        let refuse = |cause: String| Err(Failure::new(codes::PROVISION_CONTENT, cause).about(path.display()));
         if obk.payload.len() != content.size as usize {
-            return refuse(format!("{} takes {} bytes, the file has {}", content.name, content.size, obk.payload.len()));
+            return refuse(format!(
+                "{} takes {} bytes, the file has {}",
+                content.name,
+                content.size,
+                obk.payload.len()
+            ));
         }
-        let hashed = !matches!(
-            content.format,
-            KeyFormat::DebugLock | KeyFormat::HardwareKeys | KeyFormat::StageData
-        );
+        let hashed =
+            !matches!(content.format, KeyFormat::DebugLock | KeyFormat::HardwareKeys | KeyFormat::StageData);
         if hashed && !obk.hash_holds() {
             return refuse("its content does not begin with the SHA-256 of the rest".to_owned());
         }
@@ -79,7 +80,10 @@ impl Given {
         match self.0.into_iter().next() {
             None => Ok(()),
             Some((path, obk)) => {
-                let cause = format!("the product has no content for destination {:#010x}, or two files are for it", obk.destination);
+                let cause = format!(
+                    "the product has no content for destination {:#010x}, or two files are for it",
+                    obk.destination
+                );
                 Err(Failure::new(codes::PROVISION_CONTENT, cause).about(path.display()))
             }
         }
@@ -205,7 +209,8 @@ pub fn password(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
         return Ok(password);
     }
     // Never the text itself.
-    let cause = format!("a password has {PASSWORD} printable ASCII characters; this file has {}", password.len());
+    let cause =
+        format!("a password has {PASSWORD} printable ASCII characters; this file has {}", password.len());
     Err(Failure::new(codes::PROVISION_CONTENT, cause).about(path.display()))
 }
 
@@ -224,6 +229,6 @@ mod tests {
     fn records_are_sound_or_not() {
         let one = hashed(&[], record::LEN).to_vec();
         let torn = [one.clone(), vec![7; record::LEN]].concat();
-        assert!(is_stage_data(&torn) && !is_stage_data(&vec![7; 2 * record::LEN]) && !is_stage_data(&one));
+        assert!(is_stage_data(&torn) && !is_stage_data(&[7; 2 * record::LEN]) && !is_stage_data(&one));
     }
 }

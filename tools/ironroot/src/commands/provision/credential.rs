@@ -73,7 +73,8 @@ impl Credential {
         let bytes = files::read(chain)?;
         let parts = host::chain(&bytes)
             .map_err(|code| Failure::new(code, "no certificates as TLVs").about(chain.display()))?;
-        let certificates = parts.into_iter().filter(|(ty, _)| *ty == tlv::CERTIFICATE).map(|(_, value)| value);
+        let certificates =
+            parts.into_iter().filter(|(ty, _)| *ty == tlv::CERTIFICATE).map(|(_, value)| value);
         Ok(Some(Self::Chain(certificates.collect(), Box::new(key))))
     }
 
@@ -129,7 +130,10 @@ pub fn regress(board: &BoardH7, rom: &RomImage, credential: &Credential) -> Resu
         Answer::Success(_) => {}
         Answer::Refused(code) => {
             let summary = code.entry().map_or("a code that this tool does not know", |entry| entry.summary);
-            return Err(refused(format!("the closed clone refused the {}: {code} {summary}", credential.name())));
+            return Err(refused(format!(
+                "the closed clone refused the {}: {code} {summary}",
+                credential.name()
+            )));
         }
         Answer::NeedMoreData => return Err(refused("the closed clone wants more than the chain has")),
     }
@@ -139,7 +143,10 @@ pub fn regress(board: &BoardH7, rom: &RomImage, credential: &Credential) -> Resu
     let offset = after.flash().iter().any(|byte| *byte != ironroot_layout::stm32h7rs::ERASED);
     if state != ProductState::Open || offset || !after.persistent().keys.is_empty() {
         let flash = FLASH.size().bytes() >> 10;
-        let cause = format!("after the regression the clone is {}, its {flash} KB of flash or its keys are not erased", state.name());
+        let cause = format!(
+            "after the regression the clone is {}, its {flash} KB of flash or its keys are not erased",
+            state.name()
+        );
         return Err(refused(cause));
     }
     Ok(after)
@@ -191,7 +198,8 @@ impl Debugger {
         let mut left = PATIENCE;
         while !done(self.read(ACK)?) {
             interrupt::check()?;
-            left = left.checked_sub(LOOK).ok_or_else(|| refused("the device does not answer in the mailbox"))?;
+            left =
+                left.checked_sub(LOOK).ok_or_else(|| refused("the device does not answer in the mailbox"))?;
             self.session.machine.run(LOOK);
         }
         Ok(())
@@ -220,7 +228,9 @@ impl Debugger {
         let mut receiver = Receiver::new();
         loop {
             let word = self.receive()?;
-            let packet = receiver.word(word).map_err(|_| Failure::new(h7rs::DA_ANSWER, "an answer that is too long"))?;
+            let packet = receiver
+                .word(word)
+                .map_err(|_| Failure::new(h7rs::DA_ANSWER, "an answer that is too long"))?;
             if let Some(packet) = packet {
                 return Answer::parse(packet).map_err(|code| Failure::new(code, "its answer"));
             }
@@ -228,7 +238,12 @@ impl Debugger {
     }
 
     /// Presents a chain, and a token for a full regression.
-    fn chain(&mut self, certificates: &[Vec<u8>], leaf: &SigningKey, challenge: &[u8; CHALLENGE_LEN]) -> Result<Answer> {
+    fn chain(
+        &mut self,
+        certificates: &[Vec<u8>],
+        leaf: &SigningKey,
+        challenge: &[u8; CHALLENGE_LEN],
+    ) -> Result<Answer> {
         for certificate in certificates {
             match self.exchange(&host::present(tlv::CERTIFICATE, certificate))? {
                 Answer::NeedMoreData => {}

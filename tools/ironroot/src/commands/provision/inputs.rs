@@ -6,11 +6,11 @@ use std::path::Path;
 use ironroot_codes::{input as input_codes, project as codes};
 use ironroot_image::Dialect;
 use ironroot_image::trailer::{Mode, SavedKeys, TrailerLayout};
+use ironroot_layout::Region;
 use ironroot_layout::stm32h7rs::product::{
     BootPath, ImageFor, ImageOptions, ImageSlots, Place, Product as Wanted, UpdateMode,
 };
 use ironroot_layout::stm32h7rs::{ERASED, FLASH};
-use ironroot_layout::Region;
 use serde_json::Value;
 
 use super::Inputs;
@@ -265,7 +265,9 @@ fn image(slot: &Slot, path: &Path, passphrase: Option<&Path>) -> Result<Image> {
     let magic = slot.options.magic.unwrap_or_else(|| dialect.magic());
     if word(0) != Some(magic) {
         let found = word(0).map_or("nothing".to_owned(), |found| format!("{found:#010x}"));
-        return refuse(format!("it begins with {found}; an image for this boot path begins with {magic:#010x}"));
+        return refuse(format!(
+            "it begins with {found}; an image for this boot path begins with {magic:#010x}"
+        ));
     }
     let header = word(8).unwrap_or(0) & 0xFFFF;
     if header != slot.options.header {

@@ -3,7 +3,7 @@
 //! | record | members |
 //! |---|---|
 //! | `begin` | format, device, part, product (digest of all inputs), steps |
-//! | `resume` | |
+//! | `resume` | the run goes on |
 //! | `begun` | step, before, wanted |
 //! | `done` | step, after, found (nothing had to be done) |
 //! | `end` | state |
@@ -99,7 +99,7 @@ impl Journal {
 
     /// Whether the last run has its end.
     pub fn is_ended(&self) -> bool {
-        self.records.iter().any(|record| record.get("record").and_then(Value::as_str) == Some("end"))
+        self.records.last().and_then(|record| record.get("record")).and_then(Value::as_str) == Some("end")
     }
 
     /// Refuses the journal of another device, and with `product` one of other inputs.
@@ -221,7 +221,10 @@ mod tests {
         journal.done("a", Some("2"), false).unwrap();
         assert!(std::fs::read(&path).unwrap().starts_with(&whole));
         let journal = Journal::read(&path).unwrap();
-        assert_eq!((journal.is_torn(), journal.digest("a"), journal.attempted("a")), (false, Some("2"), Some("1")));
+        assert_eq!(
+            (journal.is_torn(), journal.digest("a"), journal.attempted("a")),
+            (false, Some("2"), Some("1"))
+        );
         assert!(journal.check("d", Some("x")).is_ok());
         for (device, product) in [("e", "x"), ("d", "y")] {
             let refused = journal.check(device, Some(product)).unwrap_err();

@@ -148,7 +148,10 @@ pub struct RunArgs {
 
 impl RunArgs {
     fn cut(&self) -> Option<PowerCut> {
-        self.cut_at.map(|operation| PowerCut { operation, effect: CutEffect::Torn, seed: operation })
+        // What reads as something else, and what does not read at all.
+        let effect =
+            |operation: u64| if operation.is_multiple_of(2) { CutEffect::Broken } else { CutEffect::Torn };
+        self.cut_at.map(|operation| PowerCut { operation, effect: effect(operation), seed: operation })
     }
 }
 

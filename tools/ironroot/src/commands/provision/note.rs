@@ -31,9 +31,12 @@ impl Note {
 
     /// Refuses to close a product that was not rehearsed exactly so.
     pub fn check(&self, device: &str, digest: &str) -> Result {
-        let refuse =
-            |cause: String| Err(Failure::new(codes::PROVISION_NOT_REHEARSED, cause).about(self.path.display()));
-        let Some(content) = &self.content else { return refuse("there is no note of a rehearsal".to_owned()) };
+        let refuse = |cause: String| {
+            Err(Failure::new(codes::PROVISION_NOT_REHEARSED, cause).about(self.path.display()))
+        };
+        let Some(content) = &self.content else {
+            return refuse("there is no note of a rehearsal".to_owned());
+        };
         let text = |name: &str| content.get(name).and_then(Value::as_str).unwrap_or_default();
         if content.get("format").and_then(Value::as_u64) != Some(FORMAT) {
             return refuse("it is no note of a rehearsal".to_owned());
@@ -42,7 +45,9 @@ impl Note {
             return refuse(format!("the rehearsal was for device {}, this one is {device}", text("device")));
         }
         if text("product") != digest {
-            return refuse("the description, a key, the boot code or an image was another at the rehearsal".to_owned());
+            return refuse(
+                "the description, a key, the boot code or an image was another at the rehearsal".to_owned(),
+            );
         }
         Ok(())
     }

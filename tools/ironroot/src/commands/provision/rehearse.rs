@@ -58,8 +58,13 @@ pub fn run(args: &Rehearse, report: &mut Reporter<'_>) -> Result {
     report.task_begin("provision", "provisioning the clone");
     let mut bench = Bench::on_board(clone, "the clone");
     let mut stops = Stops::default();
-    let mut flow =
-        Flow { recipe: &recipe, external_programmed: false, no_close: false, journal: None, stops: &mut stops };
+    let mut flow = Flow {
+        recipe: &recipe,
+        external_programmed: false,
+        no_close: false,
+        journal: None,
+        stops: &mut stops,
+    };
     let done = flow.perform(&mut bench, report).about("the clone")?;
     let board = bench.board().ok_or_else(|| Failure::internal("the clone has no board"))?;
     let state = board.options().product_state();
@@ -82,7 +87,9 @@ pub fn run(args: &Rehearse, report: &mut Reporter<'_>) -> Result {
     note::write(&path, &uid, &recipe.digest, &result)?;
     let back = match way_back {
         Some(name) => format!("comes back to Open with the {name}"),
-        None if state == ProductState::Locked => "is locked: there is no way back, and none was asked for".to_owned(),
+        None if state == ProductState::Locked => {
+            "is locked: there is no way back, and none was asked for".to_owned()
+        }
         None => "stays open".to_owned(),
     };
     let text = format!(
@@ -146,7 +153,8 @@ fn boot(recipe: &Recipe, board: &BoardH7, rom: &RomImage) -> Result<Reached> {
         }
         let cause = match record {
             Ok(HandOff { status: Boot::Refused(code), stage, .. }) => {
-                let summary = code.entry().map_or("a code that this tool does not know", |entry| entry.summary);
+                let summary =
+                    code.entry().map_or("a code that this tool does not know", |entry| entry.summary);
                 format!("the boot refused with {code} in stage `{}`: {summary}", stage.name())
             }
             _ => format!(

@@ -36,10 +36,16 @@ pub fn run(args: &RunArgs, resume: bool, report: &mut Reporter<'_>) -> Result {
         _ => {}
     }
     if journal.is_torn() {
-        report.warning("the last line of the journal is incomplete, as an interruption leaves it; it is dropped");
+        report.warning(
+            "the last line of the journal is incomplete, as an interruption leaves it; it is dropped",
+        );
     }
     let command = if resume { "provision resume" } else { "provision run" };
-    if !unfinished {
+    // A finished run with the same inputs goes on: it knows what the random keys are. On a serial port nobody can tell whether the
+    // device was brought back since, so everything is done anew there.
+    let same = bench.is_virtual() && journal.check(&bench.uid(), Some(&recipe.digest)).is_ok();
+    let goes_on = journal.is_begun() && (unfinished || same);
+    if !goes_on {
         journal = journal.fresh();
     }
     let seen = look(&recipe.steps, &mut bench, &journal)?;
@@ -51,7 +57,7 @@ pub fn run(args: &RunArgs, resume: bool, report: &mut Reporter<'_>) -> Result {
         return Ok(());
     }
     bench.cut_power_at(args.cut());
-    if unfinished {
+    if goes_on {
         journal.resume()?;
     } else {
         let names: Vec<&str> = recipe.steps.iter().map(|step| step.name.as_str()).collect();
@@ -77,8 +83,13 @@ pub fn run(args: &RunArgs, resume: bool, report: &mut Reporter<'_>) -> Result {
     let seen = look_again(&recipe, &mut bench, &journal, args.no_close)?;
     let data = show::value(&recipe, &seen, &bench, &journal);
     let text = format!(
-        "{GOOD}done{GOOD:#}: {} steps done, {} found as wanted; product state {state}; read back and compared",
-        done.performed, done.found
+        "{GOOD}done{GOOD:#}: {} steps done, {} found as wanted; product state {state}; {}",
+        done.performed,
+        done.found,
+        match bench.is_virtual() {
+            true => "read back and compared",
+            false => "read back and compared as far as the bootloader can read, before the closing",
+        }
     );
     let more = json!({ "applied": true, "performed": done.performed, "found": done.found, "state": state });
     report.result(command, extend(data, more), text);
@@ -133,6 +144,11 @@ fn check(args: &RunArgs, recipe: &Recipe, bench: &mut Bench, seen: &[Seen]) -> R
     if open.iter().any(|step| step.closes()) {
         Note::read(&args.inputs.note_path(bench))?.check(&bench.uid(), &recipe.digest)?;
     }
+    let by_loader = open.iter().any(|step| step.is_image()) && !bench.is_virtual();
+    if by_loader && !args.inputs.external_programmed {
+        let cause = format!("the image is for the external flash; the loader is {}", recipe.loader());
+        return Err(Failure::new(codes::PROVISION_UNREACHABLE, cause).about(bench.name()));
+    }
     let uid = bench.uid();
     if let Some(typed) = &args.confirm
         && !typed.eq_ignore_ascii_case(&uid)
@@ -146,7 +162,8 @@ fn check(args: &RunArgs, recipe: &Recipe, bench: &mut Bench, seen: &[Seen]) -> R
     if binding.is_empty() || args.confirm.is_some() || args.dry_run {
         return Ok(());
     }
-    let cause = format!("these steps cannot be undone without a regression, or at all: {}", binding.join(", "));
+    let cause =
+        format!("these steps cannot be undone without a regression, or at all: {}", binding.join(", "));
     let fix = format!("Read the plan; if you want it, repeat with --confirm {uid}.");
     Err(Failure::new(input::NOT_CONFIRMED, cause).about(bench.name()).fix(fix))
 }
@@ -208,7 +225,8 @@ impl Flow<'_> {
         let before = self.see(step, bench)?;
         let by_loader = step.is_image() && self.external_programmed && !bench.is_virtual();
         if before.status != Status::Open || by_loader {
-            let known = self.journal.as_ref().is_some_and(|journal| journal.last("done", &step.name).is_some());
+            let known =
+                self.journal.as_ref().is_some_and(|journal| journal.last("done", &step.name).is_some());
             if let (Some(journal), false) = (&mut self.journal, known) {
                 journal.done(&step.name, before.digest.as_deref(), true)?;
             }
@@ -250,7 +268,8 @@ impl Flow<'_> {
     fn see_written(&self, step: &Step, bench: &mut Bench, prepared: Option<&[u8]>) -> Result<Seen> {
         let mut seen = self.see(step, bench)?;
         // Without a journal nobody has kept what the random keys were.
-        let same = prepared.map(Step::prepared_digest).is_some_and(|wanted| seen.digest.as_deref() == Some(&wanted));
+        let same =
+            prepared.map(Step::prepared_digest).is_some_and(|wanted| seen.digest.as_deref() == Some(&wanted));
         if same {
             seen.status = Status::Done;
         }
@@ -267,7 +286,8 @@ impl Flow<'_> {
             let seen = self.see(step, bench)?;
             // Random keys of a rehearsal: compared when they were written.
             let unknown = self.journal.is_none() && step.wanted_digest().is_none() && step.is_random();
-            if seen.status == Status::Open && !unknown && !(step.is_image() && !bench.is_virtual()) {
+            let readable = bench.is_virtual() || !step.is_image();
+            if seen.status == Status::Open && readable && !unknown {
                 return Err(differs(step, &seen));
             }
         }

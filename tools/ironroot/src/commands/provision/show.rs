@@ -137,7 +137,8 @@ pub fn report(args: &Report, report: &mut Reporter<'_>) -> Result {
     if let Some(path) = &args.output {
         let existing = if args.force { Existing::Replace } else { Existing::Keep };
         let bytes = format!("{data:#}\n");
-        atomic::write(path, bytes.as_bytes(), Access::Public, existing).map_err(|e| Failure::write(path, &e))?;
+        atomic::write(path, bytes.as_bytes(), Access::Public, existing)
+            .map_err(|e| Failure::write(path, &e))?;
     }
     let verdict = if as_wanted {
         format!("{GOOD}the device is what the product describes{GOOD:#}")

@@ -137,10 +137,15 @@ pub fn all(product: &Product, keys: Vec<(KeyContent, Source)>, code: Code, image
         steps.push(Step { name, action: Action::Image(image), undo: Undo::Freely });
     }
     steps.extend(of(Phase::Images).map(option));
-    let closing: Vec<OptionStep> = of(Phase::Closing).filter(|step| step.actor == Actor::RootServices).collect();
+    let closing: Vec<OptionStep> =
+        of(Phase::Closing).filter(|step| step.actor == Actor::RootServices).collect();
     if matches!(state, ProductState::Closed | ProductState::Locked) {
         let undo = if state == ProductState::Locked { Undo::Never } else { Undo::Regression };
-        steps.push(Step { name: format!("state {}", state.name()), action: Action::State(state, closing), undo });
+        steps.push(Step {
+            name: format!("state {}", state.name()),
+            action: Action::State(state, closing),
+            undo,
+        });
     }
     steps
 }
@@ -209,7 +214,12 @@ impl Step {
                 format!("{} bytes from key {from} of level {level}{made}", content.size)
             }
             Action::Code(code) => {
-                format!("{} bytes at {:#010x} ({})", code.bytes.len(), code.start, short(&digest_of(&code.bytes)))
+                format!(
+                    "{} bytes at {:#010x} ({})",
+                    code.bytes.len(),
+                    code.start,
+                    short(&digest_of(&code.bytes))
+                )
             }
             Action::Image(image) => {
                 let place = image.areas.last().map_or(0, |(area, _)| area.start().value());
@@ -252,11 +262,15 @@ impl Step {
             Action::Keys(content, source, with) => {
                 let method = with.iter().all(|step| holds(step, options));
                 match bench.keys(content.destination, content.size) {
-                    Keys::Hidden if was_done && method => seen(Status::Hidden, "written".to_owned(), None),
+                    // An open device has been brought back since, or never had any.
+                    Keys::Hidden if was_done && method && options.state() != ProductState::Open => {
+                        seen(Status::Hidden, "written".to_owned(), None)
+                    }
                     Keys::Hidden => seen(Status::Open, "not known".to_owned(), None),
                     Keys::Absent => seen(Status::Open, "absent".to_owned(), None),
                     Keys::Present(found) => {
-                        let status = self.keys_are(content, source, &found, journal, is_settled(options.state()));
+                        let status =
+                            self.keys_are(content, source, &found, journal, is_settled(options.state()));
                         let status = if method { status } else { Status::Open };
                         let current = match status {
                             Status::Done | Status::Hidden => "written",
@@ -288,7 +302,9 @@ impl Step {
                     None => seen(Status::Open, "not known".to_owned(), None),
                     Some(true) => seen(Status::Done, "in its slot".to_owned(), self.wanted_digest()),
                     // Before that it is simply written again.
-                    Some(false) if was_done && is_settled(options.state()) => seen(Status::Used, "taken by the boot stage".to_owned(), None),
+                    Some(false) if was_done && is_settled(options.state()) => {
+                        seen(Status::Used, "taken by the boot stage".to_owned(), None)
+                    }
                     Some(false) => {
                         let blank = image.areas.iter().all(|(area, bytes)| {
                             let erased = vec![ERASED; bytes.len()];
@@ -317,7 +333,9 @@ impl Step {
         }
         let same = match source {
             Source::Bytes(bytes) => bytes == found,
-            Source::Random => journal.attempted(&self.name).or(journal.digest(&self.name)) == Some(&digest_of(found)),
+            Source::Random => {
+                journal.attempted(&self.name).or(journal.digest(&self.name)) == Some(&digest_of(found))
+            }
         };
         if same {
             return Status::Done;
@@ -401,7 +419,9 @@ impl Step {
             (Undo::Freely, _) => "freely".to_owned(),
             (Undo::Never, _) => "none: irreversible".to_owned(),
             (Undo::Regression, DebugAuthentication::Password) => "regression with the password".to_owned(),
-            (Undo::Regression, DebugAuthentication::Ecdsa) => "regression with the debug certificate".to_owned(),
+            (Undo::Regression, DebugAuthentication::Ecdsa) => {
+                "regression with the debug certificate".to_owned()
+            }
             (Undo::Regression, _) => "none: no credential is provisioned".to_owned(),
         }
     }
