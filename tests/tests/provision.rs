@@ -41,6 +41,7 @@ impl Setup {
              debug = \"{credential}\"\n[image]\nversion = \"1.2.3\"\n[protections]\nstate = \"{state}\"\ndebug = \"{debug}\"\n\
              [application]\nopen = \"sram\"\n"
         )
+        .replace("debug = \"debug.pem\"\n", if *debug == "locked" { "" } else { "debug = \"debug.pem\"\n" })
         .replace("stage-sign = \"sign2.pem\"\nstage-encrypt = \"enc2.pem\"\n", match *boot {
             "stirot-oemurot" => "stage-sign = \"sign2.pem\"\nstage-encrypt = \"enc2.pem\"\n",
             _ => "",
