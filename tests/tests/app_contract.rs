@@ -180,7 +180,7 @@ fn each_breach_has_its_code() {
     let cases: [(&str, String, &str, &[&str]); 9] = [
         ("flag", good.clone(), "-DPLACED=\".flag\"", &["IR-1214"]),
         ("code in RAM", good.clone(), "-DFAST", &["IR-1216"]),
-        ("too large", good.replace("LENGTH = 0x1FDC00", "LENGTH = 4M"), "-DBIG", &["IR-1208"]),
+        ("too large", good.replace("LENGTH = 0x1FDC00", "LENGTH = 4M"), "-DBIG", &["IR-1212", "IR-1208"]),
         (
             "stack in the shared memory",
             good.replace("_estack = ORIGIN(RAM) + LENGTH(RAM)", "_estack = 0x30008000"),
