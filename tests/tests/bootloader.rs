@@ -380,7 +380,7 @@ fn bootloader_services_initialise_the_secure_area() {
             "{data:02x?}"
         );
     }
-    for code in [0, 0x0102, 0x0200, 0xFFFF] {
+    for code in [0, 0x01FF, 0x0200, 0xFFFF] {
         assert_eq!(ask(d, &mut serial, code, &[]).1, special::UNKNOWN);
     }
     assert_eq!(ask(d, &mut serial, special::GET_VERSION, &[0]).1, special::UNKNOWN);
