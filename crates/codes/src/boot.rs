@@ -197,7 +197,7 @@ codes! {
         "The copy has another hash than the image in flash had: the memory, or the bus to it, shows changing content.",
         "Nothing was started.",
         "Reset once; if it comes back, flash, RAM or the lines to them are faulty, or under attack.";
-    3808 JUMP_REFUSED Device: "The system flash did not start the application",
+    3808 HAND_OVER_REFUSED Device: "The system flash did not start the application",
         "The service that raises the protection level and jumps returned.",
         "Nothing was started.",
         "Check that the chip's system flash is intact; on a virtual device make a new board.";

@@ -176,7 +176,7 @@ fn hand_over(mut report: Report, launch: &Launch, vectors: Address) -> ! {
 
 /// The service came back. Runs on an empty stack.
 extern "C" fn jump_refused() -> ! {
-    refuse_silently(codes::JUMP_REFUSED)
+    refuse_silently(codes::HAND_OVER_REFUSED)
 }
 
 /// Says why, leaves the record and stays.

@@ -147,8 +147,9 @@ impl Check<'_> {
             self.add(input::APP_CODE_OUTSIDE, used.start(), Some(&section.name), reason, remedy);
             return;
         }
-        let closed =
-            first_without(self.plan, used, |rights| rights.read && (rights.write || !section.writable));
+        let closed = first_without(self.plan, used, |rights| {
+            rights.read && rights.memory && (rights.write || !section.writable)
+        });
         if let Some(address) = closed {
             let reason =
                 format!("{} uses {used}; {address} is closed when the application starts", section.name);
@@ -252,7 +253,7 @@ impl Check<'_> {
             let reason = format!("{what} at {area} reaches into the {part_name} at {part}");
             let remedy = format!("end RAM before {}", ironroot_layout::stm32h7rs::contract::RESERVED.start());
             self.add(input::APP_SHARED_RAM, part.start(), None, reason, remedy);
-        } else if !all(self.plan, area, |rights| rights.write) {
+        } else if !all(self.plan, area, |rights| rights.write && rights.memory) {
             let reason = format!("{what} needs {area}, which is not open memory when the application starts");
             let remedy = self.open();
             self.add(input::APP_STACK_ROOM, area.start(), None, reason, remedy);

@@ -3,7 +3,7 @@
 use ironroot_layout::stm32h7rs::contract::{
     CONFIRMATION_FLAG, HAND_OFF, MPU_REGION_APPLICATION, NO_INIT, RAM_ECC_HANDLE, RESERVED,
 };
-use ironroot_layout::stm32h7rs::product::{Access, MpuRegion, Plan};
+use ironroot_layout::stm32h7rs::product::{Access, Attributes, MpuRegion, Plan};
 use ironroot_layout::{Address, Region};
 
 /// The parts of the shared memory, with what each is for.
@@ -23,10 +23,12 @@ pub struct Rights {
     pub write: bool,
     /// It may be executed.
     pub execute: bool,
+    /// It is memory, not the registers of a device.
+    pub memory: bool,
 }
 
 impl Rights {
-    const NONE: Self = Self { read: false, write: false, execute: false };
+    const NONE: Self = Self { read: false, write: false, execute: false, memory: false };
 }
 
 /// The MPU region that decides about an address at hand-off: of those that hold it, the one with the highest number. The
@@ -42,11 +44,12 @@ pub fn deciding(plan: &Plan, address: Address) -> Option<&MpuRegion> {
 /// What the application may do with an address. No region: nothing, the background map is off.
 pub fn rights(plan: &Plan, address: Address) -> Rights {
     let Some(region) = deciding(plan, address) else { return Rights::NONE };
+    let memory = region.attributes != Attributes::Device;
     match region.access {
         Access::None => Rights::NONE,
-        Access::PrivilegedReadOnly => Rights { read: true, write: false, execute: region.execute },
+        Access::PrivilegedReadOnly => Rights { read: true, write: false, execute: region.execute, memory },
         Access::PrivilegedReadWrite | Access::ReadWrite => {
-            Rights { read: true, write: true, execute: region.execute }
+            Rights { read: true, write: true, execute: region.execute, memory }
         }
     }
 }

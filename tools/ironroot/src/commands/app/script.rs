@@ -97,7 +97,7 @@ fn wanted(entry: &Entry<'_>, plan: &Plan, flash: &mut bool, notes: &mut Vec<Stri
         notes.push(format!("{}: ends before the memory shared with the boot stage", entry.name));
         return Some(format!("ORIGIN = {origin:#010x}, LENGTH = {length:#x}"));
     }
-    if all(plan, area, |rights| rights.write) {
+    if all(plan, area, |rights| rights.write && rights.memory) {
         return None;
     }
     if entry.name.eq_ignore_ascii_case("RAM") {
