@@ -201,7 +201,7 @@ fn each_breach_has_its_code() {
         ),
         (
             "heap too large",
-            good.replace("_Min_Heap_Size = 0x200", "_Min_Heap_Size = 0x20000000"),
+            good.replace("_Min_Heap_Size = 0x200", "_Min_Heap_Size = 0x02000000"),
             "",
             &["IR-1218"],
         ),

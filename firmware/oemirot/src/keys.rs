@@ -7,16 +7,9 @@ use ironroot_codes::{Code, boot as codes};
 use ironroot_crypto::{Crypto, P256PublicKey, Sha256, Verdict};
 use ironroot_hal::obk::{self, Key};
 use ironroot_image::PublicKey;
+use ironroot_layout::stm32h7rs::obkeys::{PRIVATE_KEY_LEN, PRIVATE_KEY_PREFIX, PUBLIC_KEY_LEN};
 
 const KEYS: usize = 7;
-const PUBLIC: usize = 91;
-const PRIVATE: usize = 70;
-/// SEC 1 private key with the curve's name, in front of the number.
-const PRIVATE_PREFIX: [u8; 36] = [
-    0x30, 0x81, 0x43, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01,
-    0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07, 0x04, 0x29, 0x30, 0x27, 0x02, 0x01, 0x01,
-    0x04, 0x20,
-];
 
 /// What a stage needs to know.
 pub struct Keys {
@@ -43,9 +36,9 @@ pub fn read(first: u8, crypto: &mut impl Crypto) -> Result<Keys, Code> {
 }
 
 fn parse(content: &[u8]) -> Option<Keys> {
-    let (public, rest) = content.split_first_chunk::<PUBLIC>()?;
-    let (private, _) = rest.split_first_chunk::<PRIVATE>()?;
-    let number = private.strip_prefix(&PRIVATE_PREFIX)?.first_chunk::<32>()?;
+    let (public, rest) = content.split_first_chunk::<PUBLIC_KEY_LEN>()?;
+    let (private, _) = rest.split_first_chunk::<PRIVATE_KEY_LEN>()?;
+    let number = private.strip_prefix(&PRIVATE_KEY_PREFIX)?.first_chunk::<32>()?;
     let public = P256PublicKey::from_spki_der(public).ok()?;
     Some(Keys { authentication: [PublicKey::P256(public)], decryption: *number })
 }

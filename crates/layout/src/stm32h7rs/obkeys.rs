@@ -9,6 +9,20 @@ pub const WRITE_ONLY_BELOW: u8 = 8;
 /// The longest key in bytes: what eight words of FLASH_OBKDR hold.
 pub const KEY_SIZE: u32 = 32;
 
+/// A P-256 private key as boot stages read it, up to the number: PKCS#8 with the object ids of the curve. 32 bytes of number
+/// and [`PRIVATE_KEY_END`] follow. A strict parser refuses it: the public half is cut off behind its tag and length.
+pub const PRIVATE_KEY_PREFIX: [u8; 36] = [
+    0x30, 0x81, 0x43, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01,
+    0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07, 0x04, 0x29, 0x30, 0x27, 0x02, 0x01, 0x01,
+    0x04, 0x20,
+];
+/// What follows the private number.
+pub const PRIVATE_KEY_END: [u8; 2] = [0xA1, 0x44];
+/// Length of that form.
+pub const PRIVATE_KEY_LEN: usize = PRIVATE_KEY_PREFIX.len() + 32 + PRIVATE_KEY_END.len();
+/// Length of a P-256 public key as SubjectPublicKeyInfo.
+pub const PUBLIC_KEY_LEN: usize = 91;
+
 /// Where a piece of `.obk` content goes: first key index and level. The word in the file's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Destination {

@@ -3,6 +3,8 @@
 //! Source: STiROT_Config.xml and the .obk files of STM32CubeH7RS v1.3.0. Offsets count from the start of the 256 bytes; numbers
 //! are little-endian. [`config::NEXT_STAGE`] is our reading of a byte that ST reserves and writes as 0.
 
+use super::obkeys::{PRIVATE_KEY_LEN, PUBLIC_KEY_LEN};
+
 /// Fields of the configuration, 256 bytes at [`super::obkeys::IROT_CONFIG`].
 pub mod config {
     /// Length.
@@ -39,10 +41,6 @@ pub mod config {
     pub const AUTHENTICATION_KEY: usize = 165;
     /// Where the keys end.
     pub const END: usize = 256;
-    /// Length of the private key's form.
-    pub const PRIVATE_KEY_LEN: usize = 70;
-    /// Offset of the scalar in it.
-    pub const SCALAR: usize = 36;
 }
 
 /// One of the two records at [`super::obkeys::STIROT_DATA`] (and, the same form, of OEMiRoT and OEMuRoT): three keys each. The valid
@@ -64,7 +62,6 @@ pub mod record {
 pub const TRIES: u8 = 8;
 
 const _: () = {
-    assert!(config::DECRYPTION_KEY + config::PRIVATE_KEY_LEN == config::AUTHENTICATION_KEY);
-    assert!(config::AUTHENTICATION_KEY + 91 == config::END && config::END == config::LEN);
-    assert!(config::SCALAR + 32 + 2 == config::PRIVATE_KEY_LEN);
+    assert!(config::DECRYPTION_KEY + PRIVATE_KEY_LEN == config::AUTHENTICATION_KEY);
+    assert!(config::AUTHENTICATION_KEY + PUBLIC_KEY_LEN == config::END && config::END == config::LEN);
 };

@@ -6,19 +6,12 @@ use ironroot_hal::crypto::{Hardware, HardwareKeys};
 use ironroot_hal::obk;
 use ironroot_layout::stm32h7rs::chip::{FLASH, XSPI1, XSPI2};
 use ironroot_layout::stm32h7rs::contract::{IMAGE_HEADER, STIROT_LOAD};
-use ironroot_layout::stm32h7rs::obkeys::IROT_CONFIG;
+use ironroot_layout::stm32h7rs::obkeys::{IROT_CONFIG, PRIVATE_KEY_PREFIX};
 use ironroot_layout::stm32h7rs::state::ProductState;
 use ironroot_layout::stm32h7rs::stirot::config as at;
 use ironroot_layout::stm32h7rs::{MPU_REGIONS, VECTOR_TABLE_ALIGNMENT};
 use ironroot_layout::{Address, Region, Size};
 use zeroize::Zeroize;
-
-/// Form of the private key up to the scalar: PKCS#8 with the object ids of a P-256 key.
-const PRIVATE_PREFIX: [u8; at::SCALAR] = [
-    0x30, 0x81, 0x43, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
-    0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x04, 0x29, 0x30, 0x27, 0x02, 0x01, 0x01,
-    0x04, 0x20,
-];
 
 /// The configuration, checked.
 pub struct Config {
@@ -94,7 +87,8 @@ fn parse(bytes: &[u8]) -> Result<Config, Code> {
     }
     let private = bytes.get(at::DECRYPTION_KEY..at::AUTHENTICATION_KEY).ok_or(invalid)?;
     let public = bytes.get(at::AUTHENTICATION_KEY..at::END).ok_or(invalid)?;
-    let scalar = private.strip_prefix(&PRIVATE_PREFIX).and_then(|rest| rest.first_chunk()).ok_or(invalid)?;
+    let scalar =
+        private.strip_prefix(&PRIVATE_KEY_PREFIX).and_then(|rest| rest.first_chunk()).ok_or(invalid)?;
     Ok(Config {
         area,
         install,

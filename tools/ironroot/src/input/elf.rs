@@ -10,9 +10,6 @@ use object::{LittleEndian, Object, ObjectSection, ObjectSymbol, ReadRef, SymbolK
 use super::Piece;
 use crate::error::{Failure, Result};
 
-/// The section occupies memory while the program runs.
-const SHF_ALLOC: u64 = 2;
-
 /// Offsets of the class and of the byte order in the identification.
 const EI_CLASS: usize = 4;
 const EI_DATA: usize = 5;
@@ -147,7 +144,7 @@ fn by_section<'data, R: ReadRef<'data>>(
 ) -> Vec<Span> {
     let mut sections: Vec<(u64, u64, &str)> = file
         .sections()
-        .filter(|s| s.elf_section_header().sh_flags(LittleEndian).0 & SHF_ALLOC != 0)
+        .filter(|s| s.elf_section_header().sh_flags(LittleEndian).0 & elf::SHF_ALLOC.0 != 0)
         // A section without bytes in the file (.bss) has no range.
         .filter_map(|s| s.file_range().map(|(at, len)| (at, at.saturating_add(len), s.name().unwrap_or("?"))))
         .filter(|(from, to, _)| from < to && segment.start <= *from && *to <= segment.end)

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ironroot_codes::{input, project};
 use ironroot_keys::{KeyArgument, KeyKind, Secrets};
+use ironroot_layout::stm32h7rs::obkeys::{PRIVATE_KEY_END, PRIVATE_KEY_PREFIX};
 use zeroize::Zeroizing;
 
 use super::obk::{self, Obk};
@@ -11,15 +12,6 @@ use super::xml::{self, Element};
 use crate::error::{Context, Failure, Result};
 use crate::files;
 
-/// Where the numbers of a P-256 key stand in what boot stages read: PKCS#8 up to the private number, and the tag and length
-/// of a public half that is cut off. A strict parser refuses it; boot stages take the 32 bytes behind the first 36.
-const P256_PRIVATE: [u8; 36] = [
-    0x30, 0x81, 0x43, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01,
-    0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07, 0x04, 0x29, 0x30, 0x27, 0x02, 0x01, 0x01,
-    0x04, 0x20,
-];
-/// What follows the private number.
-const P256_PRIVATE_END: [u8; 2] = [0xA1, 0x44];
 /// The first byte of a point that is not compressed; X and Y follow.
 const SEC1_UNCOMPRESSED: u8 = 4;
 /// The longest password of debug authentication, and the only length whose hash is known.
@@ -277,7 +269,7 @@ pub(crate) fn private_key(path: &Path, secrets: &Secrets) -> Result<Zeroizing<Ve
     let number = minimal
         .last_chunk::<32>()
         .ok_or_else(|| Failure::internal("a minimal P-256 key is shorter than its number"))?;
-    Ok(Zeroizing::new([P256_PRIVATE.as_slice(), number, &P256_PRIVATE_END].concat()))
+    Ok(Zeroizing::new([PRIVATE_KEY_PREFIX.as_slice(), number, &PRIVATE_KEY_END].concat()))
 }
 
 fn key(element: Element<'_>, debug_authentication: bool) -> Result<Value> {
