@@ -51,6 +51,18 @@ pub const XSPI2: Region = Region::between(0x7000_0000, 0x8000_0000);
 /// Window of XSPI1.
 pub const XSPI1: Region = Region::between(0x9000_0000, 0xA000_0000);
 
+/// Every window behind which memory answers; ITCM and DTCM as large as options can make them, XSPI as large as a chip may be.
+pub const MEMORIES: [Region; 8] = [
+    Region::between(ITCM.start().value(), ITCM.start().value() + TCM_MAX.bytes()),
+    FLASH,
+    Region::between(DTCM.start().value(), DTCM.start().value() + TCM_MAX.bytes()),
+    AXI_SRAM,
+    Region::between(AHB_SRAM1.start().value(), AHB_SRAM2.end().value()),
+    BACKUP_SRAM,
+    XSPI2,
+    XSPI1,
+];
+
 /// What VTOR needs: 16 + 156 vectors of 4 bytes, rounded up to a power of two (ARMv7-M B3.2.5).
 pub const VECTOR_TABLE_ALIGNMENT: Size = Size::kib(1);
 /// Regions of the memory protection unit.

@@ -1,5 +1,6 @@
 //! The contract between boot stage and application, as questions about an address.
 
+use ironroot_layout::stm32h7rs::chip::MEMORIES;
 use ironroot_layout::stm32h7rs::contract::{
     CONFIRMATION_FLAG, HAND_OFF, MPU_REGION_APPLICATION, NO_INIT, RAM_ECC_HANDLE, RESERVED,
 };
@@ -23,7 +24,7 @@ pub struct Rights {
     pub write: bool,
     /// It may be executed.
     pub execute: bool,
-    /// It is memory, not the registers of a device.
+    /// It is memory: neither the registers of a device nor a place where nothing answers.
     pub memory: bool,
 }
 
@@ -44,7 +45,8 @@ pub fn deciding(plan: &Plan, address: Address) -> Option<&MpuRegion> {
 /// What the application may do with an address. No region: nothing, the background map is off.
 pub fn rights(plan: &Plan, address: Address) -> Rights {
     let Some(region) = deciding(plan, address) else { return Rights::NONE };
-    let memory = region.attributes != Attributes::Device;
+    let memory =
+        region.attributes != Attributes::Device && MEMORIES.iter().any(|memory| memory.contains(address));
     match region.access {
         Access::None => Rights::NONE,
         Access::PrivilegedReadOnly => Rights { read: true, write: false, execute: region.execute, memory },
@@ -54,14 +56,15 @@ pub fn rights(plan: &Plan, address: Address) -> Rights {
     }
 }
 
-/// Whether all of an area has rights that satisfy `enough`. Rights change only at the bounds of regions.
+/// Whether all of an area has rights that satisfy `enough`. Rights change only at the bounds of regions and memories.
 pub fn all(plan: &Plan, area: Region, enough: impl Fn(Rights) -> bool) -> bool {
     first_without(plan, area, enough).is_none()
 }
 
 /// The first address of the area whose rights do not satisfy `enough`.
 pub fn first_without(plan: &Plan, area: Region, enough: impl Fn(Rights) -> bool) -> Option<Address> {
-    let bounds = plan.mpu_hand_off.iter().flat_map(|region| [region.area.start(), region.area.end()]);
+    let regions = plan.mpu_hand_off.iter().map(|region| region.area).chain(MEMORIES);
+    let bounds = regions.flat_map(|area| [area.start(), area.end()]);
     let mut points: Vec<Address> =
         bounds.filter(|bound| area.contains(*bound)).chain([area.start()]).collect();
     points.sort();
