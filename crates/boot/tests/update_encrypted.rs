@@ -141,6 +141,25 @@ fn nothing_is_plain_but_the_primary_slot_across_every_cut() {
 
 /// Somebody who can write to the secondary slot, but not to the chip, cuts the power in the middle of a swap and clears the
 /// flag in the header of the old image that is there by then. The rest of that image stays secret.
+/// A small image between a large and a larger one: what a swap leaves of the first behind the second must not leave with the third.
+#[test]
+fn what_lies_behind_a_small_image_does_not_leave_with_a_larger_one() {
+    let all = [images(1, 1200), images(2, 300), images(3, 1700)];
+    for mode in [Mode::OverwriteOnly, Mode::SwapMove, Mode::SwapOffset, Mode::SwapScratch] {
+        let mut device = device(mode, &[K; 6], &[K; 6], &[K]);
+        device.slots[0].0.put(0, &all[0].plain);
+        for new in &all[1..] {
+            let (offset, trailer) = (device.update_offset(0), device.trailer(0));
+            device.slots[0].1.bytes.fill(0xFF);
+            device.slots[0].1.put(offset, &new.encrypted);
+            app::request(&mut device.slots[0].1, &trailer, true).expect("requested");
+            device.boot_with(&holder()).expect("boots");
+            assert!(device.slots[0].0.bytes.starts_with(&new.plain), "{mode:?}: the new image is installed");
+            assert_secret(&device, &all.each_ref(), &format!("{mode:?}"));
+        }
+    }
+}
+
 #[test]
 fn a_changed_header_in_the_secondary_slot_makes_nothing_plain() {
     let (old, new) = (images(1, 1000), images(2, 700));

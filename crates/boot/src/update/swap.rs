@@ -169,6 +169,13 @@ impl Work<'_> {
         {
             self.areas.erase(Area::Scratch, 0, u32::MAX);
         }
+        // The unit behind the swap still has the end of the old image, moved up and in the clear. A later swap of a larger
+        // image would carry it, as bytes behind an image, to the secondary slot.
+        if self.mode() == Mode::SwapMove && self.encrypts() {
+            let unit = self.geometry.unit;
+            let end = self.units().saturating_mul(unit);
+            self.areas.erase(Area::Primary, end, end.saturating_add(unit));
+        }
         if kind != Kind::Test {
             self.set(self.layout().image_ok());
         }
