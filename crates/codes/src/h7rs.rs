@@ -173,4 +173,8 @@ codes! {
         "Damaged memory, a glitch, or a fault of ours.",
         "Nothing was started.",
         "Reset the device; if it comes back, report it.";
+    4365 ILOADER_HUNG Device: "The iLoader did not end",
+        "It was started several times, and the watchdog had to end it: 4 seconds to load, 65 seconds to install.",
+        "Nothing was started; the next reset tries again.",
+        "Repair the iLoader: it must leave an answer in SBS_RSSCMDR and reset. One that needs longer reloads the watchdog (0xAAAA into IWDG_KR).";
 }

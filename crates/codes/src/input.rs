@@ -266,7 +266,7 @@ codes! {
         "No image was written.",
         "Check that the key may be used for signing and that its holder is reachable.";
     1306 BAD_CUSTOM_TLV Usage: "The custom TLV cannot be used",
-        "Its type is not in the vendor range (low byte 0xa0 to 0xfe), is repeated, or its value is too long.",
+        "Its type is not in the vendor range (low byte 0xa0 to 0xff, but not 0xffff), is repeated, or its value is too long.",
         "No image was written.",
         "Choose a vendor type and keep all protected TLVs together below 64 KB.";
     1307 IMAGE_TOO_LARGE Usage: "The image would not fit the slot",
@@ -322,6 +322,10 @@ codes! {
         "Its flags say that the payload is encrypted, and its signature covers them.",
         "Nothing was written.",
         "Start from the plain image, or decrypt with `ironroot image decrypt`.";
+    1329 HEX_ADDRESS_RANGE Usage: "The HEX file would go beyond the 32-bit address space",
+        "From the given address on there is not room for the image, or its slot, below 4 GB.",
+        "Nothing was signed or written.",
+        "Pass --hex-addr ADDRESS with the start of the slot.";
     1330 SIGNATURE_UNREADABLE Usage: "The file is no signature of this key",
         "It is neither raw bytes nor base64 of a form that signatures of this algorithm have (ECDSA: DER, or r and s of full length).",
         "Nothing was written.",
@@ -448,4 +452,9 @@ codes! {
         "No device was named, a directory has no board file, or a device was named twice.",
         "Nothing was sent.",
         "Name board files, directories of them, or uart:PORT, each once.";
+    1807 SFI_READABLE Usage: "The package would leave the firmware readable on the device",
+        "Its option bytes neither raise read protection nor keep SECURITY set with a secure area.",
+        "Nothing was written.",
+        "Give --option SECURITY=1 --option SEC_AREA=START..END around the code that starts first, or RDP=level1; if everybody \
+         may read the firmware, say --readable.";
 }

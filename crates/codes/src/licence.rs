@@ -78,6 +78,10 @@ codes! {
         "More devices got a licence than quotas allow, or one serial number appears twice.",
         "The log is intact; what it records must not happen.",
         "Close the quota and report this.";
+    6033 AUDIT_SHORTENED Verification: "The audit log does not go as far as it should",
+        "Its last hash or its number of entries is not the one that was asked for, or an entry that was there is not.",
+        "Entries at its end are missing, or it is another log.",
+        "Export it again; if it still differs, treat the store as tampered with.";
 
     6041 SERVER_UNREACHABLE Transport: "The licence server does not answer",
         "No connection within the time limit, or it was cut.",
@@ -100,4 +104,12 @@ codes! {
         "The store has no firmware or quota of that name.",
         "Nothing was changed.",
         "List what there is.";
+    6053 AUTHORITY_UNUSABLE Usage: "The authority cannot issue this certificate",
+        "Its certificate or key is damaged, has expired, is of no authority, or the two do not belong together.",
+        "No certificate was made.",
+        "Name the directory of `ironroot license ca new`, with authority.pem and authority.key as it made them.";
+    6054 FIRMWARE_ISSUED Usage: "Licences were given for this firmware",
+        "Devices have it, and the audit log counts them: it can be closed, not taken back.",
+        "Nothing was changed.",
+        "Close its quotas with `ironroot license quota close`.";
 }

@@ -53,6 +53,10 @@ codes! {
         "It stands at a breakpoint, or a debugger holds it, and this command has no debugger to continue it.",
         "The device was stopped there; its state is that of the last instruction.",
         "The message names what stopped it. Use `ironroot vdev gdb` to go on from there.";
+    5108 IN_FAULT_HANDLER Device: "The program ended in a fault handler",
+        "The core did what it is not allowed: the MPU of the hand-over, the bus or the core itself refused it.",
+        "The program goes no further.",
+        "The command behind the code, `ironroot explain fault`, names region, line of the contract and remedy; give it `--product`.";
 
     5201 DEBUG_CLOSED Device: "The debug port is closed",
         "The boot chain left debug access closed, or the protection level forbids it.",

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::error::Result;
-use crate::uri::{SCHEME, Uri, redact};
+use crate::uri::{SCHEME, Uri, names_pin, redact};
 
 /// Where a key is: what `--key` and its like take.
 ///
@@ -55,7 +55,7 @@ impl FromStr for KeyArgument {
                 KeyArgument::Token(zeroize::Zeroizing::new(format!("{SCHEME}{rest}")))
             }
             // A mistyped scheme: a PIN must not be shown as part of a file name.
-            _ if text.contains("pin-value=") => KeyArgument::Token(zeroize::Zeroizing::new(text.to_owned())),
+            _ if names_pin(text.as_bytes()) => KeyArgument::Token(zeroize::Zeroizing::new(text.to_owned())),
             _ => KeyArgument::File(text.into()),
         })
     }

@@ -42,4 +42,4 @@ pub use public::PublicKey;
 pub use secrets::{MODULE_VARIABLE, PASSPHRASE_VARIABLE, PIN_VARIABLE, Secret, Secrets};
 pub use signature::{normalize, p1363_to_der};
 pub use signer::KeySigner;
-pub use uri::{ObjectType, Uri};
+pub use uri::{ObjectType, Uri, names_pin, redact};

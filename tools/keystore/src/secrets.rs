@@ -85,7 +85,7 @@ impl Secrets {
     /// The PIN of the token `label`; `None` if there is none and nobody to ask.
     pub fn pin(&self, label: &str, source: Option<&Path>) -> Result<Option<Secret>> {
         match (source, &self.pin) {
-            (Some(file), _) => read_line(file).map(Some),
+            (Some(file), _) => read_pin(file).map(Some),
             (None, Some(pin)) => Ok(Some(pin.clone())),
             (None, None) => self.ask(&format!("PIN of the token `{label}`: ")),
         }
@@ -94,7 +94,7 @@ impl Secrets {
     /// The same without asking anybody.
     pub fn pin_at_hand(&self, source: Option<&Path>) -> Result<Option<Secret>> {
         match source {
-            Some(file) => read_line(file).map(Some),
+            Some(file) => read_pin(file).map(Some),
             None => Ok(self.pin.clone()),
         }
     }
@@ -110,6 +110,13 @@ impl Secrets {
             Err(_) => Ok(None),
         }
     }
+}
+
+/// The same of a PIN. A refusal does not show the name of the file: whoever mistakes `pin-source` for `pin-value` has written
+/// the PIN there.
+fn read_pin(path: &Path) -> Result<Secret> {
+    let unnamed = |e: Error| Error { subject: Some("the file that pin-source names".to_owned()), ..e };
+    read_line(path).map_err(unnamed)
 }
 
 /// The first line of a file that only its owner may read.
@@ -177,6 +184,11 @@ mod tests {
     fn without_a_source_there_is_no_secret_and_none_is_shown() {
         assert!(Secrets::none().passphrase(Path::new("k")).unwrap().is_none());
         assert!(Secrets::none().pin("t", None).unwrap().is_none());
+        for read in [Secrets::pin_at_hand, |s: &Secrets, f: Option<&Path>| s.pin("t", f)] {
+            let error = read(&Secrets::none(), Some(Path::new("hush"))).unwrap_err();
+            assert_eq!(error.code, input::FILE_NOT_FOUND);
+            assert!(!format!("{error} {error:?}").contains("hush"), "{error:?}");
+        }
         let secrets = Secrets { pin: Some(Secret::new("hush".into())), ..Secrets::default() };
         assert!(!format!("{secrets:?}").contains("hush"));
     }

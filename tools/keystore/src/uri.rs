@@ -71,20 +71,27 @@ pub struct Uri {
 }
 
 impl Uri {
-    /// Parses a URI. A refusal names the attribute, never the value of `pin-value`.
+    /// Parses a URI. A refusal names attributes, never a value, and no name that is not known: a PIN behind a separator that
+    /// is none (`,`, `%3F`, `:`) would be part of either.
     pub fn parse(text: &str) -> Result<Self> {
-        let refused = |cause: String| Error::new(input::KEY_URI_INVALID, cause).about(redact(text));
+        let refused = |cause: String| Error::new(input::KEY_URI_INVALID, cause).about(walk(text, false));
         let rest =
             text.strip_prefix(SCHEME).ok_or_else(|| refused(format!("it does not start with `{SCHEME}`")))?;
         let (path, query) = rest.split_once('?').map_or((rest, None), |(path, query)| (path, Some(query)));
         let mut uri = Uri::default();
         let mut seen: Vec<&str> = Vec::new();
-        let attributes =
-            split(path, ';').map(|a| (a, false)).chain(split(query.unwrap_or(""), '&').map(|a| (a, true)));
-        for (attribute, in_query) in attributes {
+        let attributes = (split(path, ';').zip(1..).map(|(attribute, n)| (attribute, n, false)))
+            .chain(split(query.unwrap_or(""), '&').zip(1..).map(|(attribute, n)| (attribute, n, true)));
+        for (attribute, number, in_query) in attributes {
+            let place = if in_query { "query" } else { "path" };
             let (name, value) = attribute
                 .split_once('=')
-                .ok_or_else(|| refused(format!("`{attribute}` is no NAME=VALUE")))?;
+                .ok_or_else(|| refused(format!("attribute {number} of the {place} is no NAME=VALUE")))?;
+            let known = if in_query { QUERY } else { PATH };
+            if !known.contains(&name) {
+                let known = known.join(", ");
+                return Err(refused(format!("attribute {number} of the {place} is none of {known}")));
+            }
             if seen.contains(&name) {
                 return Err(refused(format!("`{name}` is given twice")));
             }
@@ -94,6 +101,12 @@ impl Uri {
                     "`{name}`: `%` is not followed by two hex digits, or a character needs escaping"
                 ))
             })?;
+            // The label of a new object must not become what the user meant to be a PIN.
+            if name != PIN_VALUE && names_pin(&bytes) {
+                let cause = format!("the value of `{name}` contains another attribute, of a PIN");
+                return Err(refused(cause)
+                    .fix("Separate the path from the query with ?, attributes of the query with &, those of the path with ;."));
+            }
             uri.set(name, in_query, bytes).map_err(refused)?;
         }
         Ok(uri)
@@ -132,10 +145,8 @@ impl Uri {
                     text.strip_prefix("file://").or_else(|| text.strip_prefix("file:")).unwrap_or(text);
                 self.pin_source = Some(path.into());
             }
-            _ => {
-                let place = if in_query { "query" } else { "path" };
-                return Err(format!("the {place} attribute `{name}` is not known"));
-            }
+            // Not reached: what is not known was refused before.
+            _ => return Err("an attribute is not known".to_owned()),
         }
         Ok(())
     }
@@ -176,35 +187,79 @@ fn percent_encode(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
-/// Attributes that are no secret.
-const SHOWN: [&str; 12] = [
-    "token",
-    "serial",
-    "manufacturer",
-    "model",
-    "slot-id",
-    "object",
-    "id",
-    "type",
-    "module-path",
-    "module-name",
-    "pin-source",
-    "slot-description",
-];
+/// The attribute that has a PIN as its value.
+const PIN_VALUE: &str = "pin-value";
+/// Attributes of the path.
+const PATH: &[&str] = &["token", "serial", "manufacturer", "model", "slot-id", "object", "id", "type"];
+/// Attributes of the query.
+const QUERY: &[&str] = &["module-path", "pin-source", PIN_VALUE];
 
-/// A URI as text without the value of its PIN, also one that cannot be parsed: only what is known to be no secret is shown,
-/// because a `pin-value` that is mistyped, or in the path, is one all the same.
+/// A URI as text without its PIN, also one that cannot be parsed: of that only the names that are known are shown.
 pub fn redact(text: &str) -> String {
-    let (scheme, rest) = text.split_at_checked(SCHEME.len()).unwrap_or((text, ""));
-    let mut shown = scheme.to_owned();
-    for attribute in rest.split_inclusive(['&', ';', '?']) {
-        match attribute.split_once('=') {
-            Some((name, value)) if !SHOWN.contains(&name) => {
-                let end = value.trim_start_matches(|c| !matches!(c, '&' | ';' | '?'));
-                shown = shown + name + "=..." + end;
-            }
-            _ => shown += attribute,
+    walk(text, Uri::parse(text).is_ok())
+}
+
+/// Whether text speaks of a PIN: the name of its attribute in any case of letters, with any sign or none between its words,
+/// percent-encoded however often, or `pin` with a sign that gives it a value.
+pub fn names_pin(text: &[u8]) -> bool {
+    let has = |bytes: &[u8], what: &[u8]| bytes.windows(what.len()).any(|window| window == what);
+    let mut bytes = Zeroizing::new(text.to_ascii_lowercase());
+    loop {
+        let letters = bytes.iter().copied().filter(u8::is_ascii_alphanumeric);
+        let letters = Zeroizing::new(letters.collect::<Vec<_>>());
+        if has(&letters, b"pinval")
+            || has(&letters, b"pinsource")
+            || has(&bytes, b"pin=")
+            || has(&bytes, b"pin:")
+        {
+            return true;
         }
+        let decoded = Zeroizing::new(decode_what_can_be(&bytes).to_ascii_lowercase());
+        // Every round that finds something to decode makes the text shorter.
+        if decoded.len() == bytes.len() {
+            return false;
+        }
+        bytes = decoded;
+    }
+}
+
+/// The bytes with every `%` and two digits decoded; everything else stays.
+fn decode_what_can_be(text: &[u8]) -> Zeroizing<Vec<u8>> {
+    let digit = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
+    let mut rest = text;
+    while let Some((&first, others)) = rest.split_first() {
+        let pair = match (first, others) {
+            (b'%', [high, low, ..]) => digit(*high).zip(digit(*low)),
+            _ => None,
+        };
+        match pair {
+            Some((high, low)) => bytes.push(high << 4 | low),
+            None => bytes.push(first),
+        }
+        rest = others.get(if pair.is_some() { 2 } else { 0 }..).unwrap_or_default();
+    }
+    bytes
+}
+
+/// The URI attribute by attribute, with the values that are no secret or without any. Where the PIN is in a file is not shown
+/// either: whoever mistakes `pin-source` for `pin-value` has given the PIN.
+fn walk(text: &str, values: bool) -> String {
+    let head = text.get(..SCHEME.len()).filter(|head| head.eq_ignore_ascii_case(SCHEME));
+    let rest = head.and_then(|head| text.get(head.len()..)).unwrap_or(text);
+    let mut shown = head.map_or("", |_| SCHEME).to_owned();
+    for attribute in rest.split_inclusive(['&', ';', '?']) {
+        let content = attribute.trim_end_matches(['&', ';', '?']);
+        let end = attribute.get(content.len()..).unwrap_or("");
+        let name = content.split_once('=').map(|(name, _)| name);
+        let name = name.filter(|name| PATH.contains(name) || QUERY.contains(name));
+        match name {
+            Some(name) if values && !name.starts_with("pin-") => shown += content,
+            Some(name) => shown = shown + name + "=...",
+            None if content.is_empty() => {}
+            None => shown += "...",
+        }
+        shown += end;
     }
     shown
 }
@@ -300,6 +355,68 @@ mod tests {
         }
     }
 
+    /// Every way seen to write a PIN into a URI: it is refused, and no text has the PIN, nor does the URI have it as a label.
+    #[test]
+    fn a_pin_in_the_wrong_place_is_refused_and_shown_nowhere() {
+        let spellings = [
+            "pin-value",
+            "PIN-VALUE",
+            "Pin-Value",
+            "pin_value",
+            "pinvalue",
+            "pin-valu",
+            "%70in-value",
+            "pin%2Dvalue",
+            "pin",
+        ];
+        let mut cases = Vec::new();
+        for spelling in spellings {
+            for equals in ["=", ":", "%3D", "%253D", "=="] {
+                for before in [",", "&", "%3F", "%26", "%253F", "%2526", "#", "+", "/", "|"] {
+                    cases.push(format!("pkcs11:token=t;object=x{before}{spelling}{equals}HUSH"));
+                    cases.push(format!("pkcs11:id=x{before}{spelling}{equals}HUSH;object=x"));
+                    cases.push(format!("pkcs11:object=x?module-path=/m.so{before}{spelling}{equals}HUSH"));
+                    cases.push(format!("pkcs11:object=x?pin-source=f{before}{spelling}{equals}HUSH"));
+                }
+                for before in ["", "token=t;", "token=t?", "?", "?module-path=/m;", "?pin-source=f;"] {
+                    cases.push(format!("pkcs11:{before}{spelling}{equals}HUSH"));
+                }
+                cases.push(format!("pkcs:object=x?{spelling}{equals}HUSH"));
+                cases.push(format!("{spelling}{equals}HUSH"));
+            }
+        }
+        for text in [
+            "pkcs11:HUSH",
+            "pkcs11:HUSH=x",
+            "pkcs11:token=t;HUSH",
+            "pkcs11:?HUSH=1",
+            "pkcs11:?pin-value:HUSH=1",
+        ] {
+            cases.push(text.to_owned());
+        }
+        for text in &cases {
+            let argument: crate::KeyArgument = text.parse().unwrap();
+            let shown = format!("{} {argument} {argument:?}", redact(text));
+            assert!(!shown.contains("HUSH"), "{text}: {shown}");
+            match Uri::parse(text) {
+                Err(error) => {
+                    assert_eq!(error.code, input::KEY_URI_INVALID, "{text}");
+                    assert!(!format!("{error} {error:?}").contains("HUSH"), "{text}: {error:?}");
+                }
+                // The one right way to say it, or one that reads it all the same (`pin-value==HUSH`).
+                Ok(uri) => {
+                    assert!(uri.pin_value.is_some(), "{text}");
+                    assert!(!format!("{uri} {uri:?}").contains("HUSH"), "{text}");
+                }
+            }
+        }
+        // Words that have the letters by chance are labels like others.
+        for text in ["pkcs11:token=pinboard;object=shipping", "pkcs11:object=x?pin-source=/run/secrets/pin"] {
+            assert!(Uri::parse(text).is_ok(), "{text}");
+        }
+        assert_eq!(redact("pkcs11:object=x?pin-source=1234"), "pkcs11:object=x?pin-source=...");
+    }
+
     #[test]
     fn it_is_shown_as_it_is_parsed_and_without_the_pin() {
         let text = "pkcs11:token=a%3Bb%20%C3%A4;object=k%23;id=%00%FF;type=private";
@@ -310,7 +427,12 @@ mod tests {
         assert!(!format!("{uri:?}").contains("hush"));
         assert_eq!(
             redact("pkcs11:x?pin-value=a&b=c&pin-value=d"),
-            "pkcs11:x?pin-value=...&b=...&pin-value=..."
+            "pkcs11:...?pin-value=...&...&pin-value=..."
         );
+        assert_eq!(redact("pkcs11:token=a;object=b?pin-value=c"), "pkcs11:token=a;object=b?pin-value=...");
+        assert_eq!(redact("pkcs11:token=a;objekt=b"), "pkcs11:token=...;...");
+        for text in ["pkcs11:token=a?module-path=/m&pin-source=f", "pkcs11:?pin-value=d&x", "key", ""] {
+            assert_eq!(redact(&redact(text)), redact(text), "{text}");
+        }
     }
 }

@@ -65,6 +65,25 @@ pub async fn add_firmware<S: Store>(store: &mut S, vault: &Vault, new: &NewFirmw
     .await
 }
 
+/// Removes a firmware that no licence was given for, with its quotas: a mistake made while registering it.
+///
+/// # Errors
+/// `FIRMWARE_ISSUED`: devices have it.
+pub async fn remove_firmware<S: Store>(store: &mut S, name: &str) -> Result<()> {
+    act(store, async |store: &mut S| {
+        let Some(firmware) = store.firmware(name).await? else {
+            return Err(missing(format!("firmware `{name}`")));
+        };
+        if store.has_licences(name).await? {
+            return Err(Error::new(codes::FIRMWARE_ISSUED, format!("firmware `{name}`")));
+        }
+        store.remove_firmware(name).await?;
+        let package = firmware.package.to_string();
+        Ok(((), Event::FirmwareRemoved { time: now(), firmware: firmware.name, package }))
+    })
+    .await
+}
+
 /// Creates a quota.
 pub async fn create_quota<S: Store>(
     store: &mut S,
@@ -90,9 +109,12 @@ pub async fn create_quota<S: Store>(
 }
 
 /// Grants more.
+///
+/// # Errors
+/// `QUOTA_CLOSED`.
 pub async fn grant<S: Store>(store: &mut S, firmware: &str, site: &str, more: u32) -> Result<Quota> {
     act(store, async |store: &mut S| {
-        let mut quota = existing(store, firmware, site).await?;
+        let mut quota = open(store, firmware, site).await?;
         quota.granted = quota.granted.saturating_add(i64::from(more));
         store.change_quota(&quota).await?;
         let (firmware, site) = (quota.firmware.clone(), quota.site.clone());
@@ -102,9 +124,12 @@ pub async fn grant<S: Store>(store: &mut S, firmware: &str, site: &str, more: u3
 }
 
 /// Closes a quota: nothing new is given from it.
+///
+/// # Errors
+/// `QUOTA_CLOSED`: it is already.
 pub async fn close<S: Store>(store: &mut S, firmware: &str, site: &str) -> Result<Quota> {
     act(store, async |store: &mut S| {
-        let mut quota = existing(store, firmware, site).await?;
+        let mut quota = open(store, firmware, site).await?;
         quota.closed = true;
         store.change_quota(&quota).await?;
         let (firmware, site) = (quota.firmware.clone(), quota.site.clone());
@@ -113,9 +138,11 @@ pub async fn close<S: Store>(store: &mut S, firmware: &str, site: &str) -> Resul
     .await
 }
 
-async fn existing<S: Store>(store: &mut S, firmware: &str, site: &str) -> Result<Quota> {
-    let quota = store.quota(firmware, site).await?;
-    quota.ok_or_else(|| missing(format!("a quota of `{firmware}` for `{site}`")))
+/// A quota that can be changed. A closed one stays closed: more on it would look as if it were open.
+async fn open<S: Store>(store: &mut S, firmware: &str, site: &str) -> Result<Quota> {
+    let name = || format!("the quota of `{firmware}` for `{site}`");
+    let quota = store.quota(firmware, site).await?.ok_or_else(|| missing(name()))?;
+    if quota.closed { Err(Error::new(codes::QUOTA_CLOSED, name())) } else { Ok(quota) }
 }
 
 /// Revokes a device or a station.

@@ -5,7 +5,7 @@
 //! `{"seq":1,"event":"{…}","hash":"…"}`. The event is a string in it, so that no reader's idea of JSON changes a byte.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 
 use data_encoding::HEXLOWER;
 use ironroot_codes::licence as codes;
@@ -25,6 +25,11 @@ pub enum Event {
         firmware: String,
         package: String,
         product: String,
+    },
+    FirmwareRemoved {
+        time: Time,
+        firmware: String,
+        package: String,
     },
     QuotaCreated {
         time: Time,
@@ -148,20 +153,60 @@ pub struct QuotaUse {
     pub granted: i64,
 }
 
+/// The longest line of a log, with its end: some times what the longest names make.
+const MAX_LINE: usize = 64 * 1024;
+
+/// What whoever checks a log knows of it already. A chain that was cut at its end is a chain: only this tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// The hash of its last entry, hexadecimal.
+    pub last_hash: Option<String>,
+    /// The number of its entries.
+    pub entries: Option<u64>,
+    /// The hash of an entry that an earlier export ended with: the log must go on from there.
+    pub earlier_hash: Option<String>,
+}
+
+/// The next line without its end; `None` after the last. Never more than [`MAX_LINE`] in memory.
+fn next_line(lines: &mut impl BufRead, number: u64) -> Result<Option<Vec<u8>>> {
+    let broken = |why: &str| Error::new(codes::AUDIT_BROKEN, format!("line {number}: {why}"));
+    let mut line = Vec::new();
+    lines.take(MAX_LINE as u64 + 1).read_until(b'\n', &mut line).map_err(|e| broken(&e.to_string()))?;
+    if line.len() > MAX_LINE {
+        return Err(broken("it is longer than any entry"));
+    }
+    if line.last() == Some(&b'\n') {
+        line.pop();
+    } else if line.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(line))
+}
+
 /// Checks an exported log, line by line: the chain, and what it records.
 ///
 /// # Errors
-/// `AUDIT_BROKEN` with the first bad entry; `AUDIT_OVERRUN` if the chain holds but shows more licences than were granted.
+/// `AUDIT_BROKEN` with the first bad entry, also if there is no entry at all; `AUDIT_OVERRUN` if the chain holds but shows
+/// more licences than were granted.
 pub fn verify(lines: impl BufRead) -> Result<Summary> {
+    verify_known(lines, &Known::default())
+}
+
+/// The same, and that it is the log that is known, to its end.
+///
+/// # Errors
+/// Also `AUDIT_SHORTENED`: it is intact, but not that log.
+pub fn verify_known(mut lines: impl BufRead, known: &Known) -> Result<Summary> {
     let mut head = Head::default();
     let mut summary = Summary::default();
     let mut quotas: BTreeMap<(String, String), (i64, i64)> = BTreeMap::new();
     let mut devices = BTreeSet::new();
     let mut serials = BTreeSet::new();
-    for (number, line) in lines.lines().enumerate() {
-        let broken = |why: &str| Error::new(codes::AUDIT_BROKEN, format!("line {}: {why}", number + 1));
-        let line = line.map_err(|e| broken(&e.to_string()))?;
-        let entry: Entry = serde_json::from_str(&line).map_err(|e| broken(&e.to_string()))?;
+    let mut met_earlier = false;
+    while let Some(line) = next_line(&mut lines, summary.entries + 1)? {
+        let broken =
+            |why: &str| Error::new(codes::AUDIT_BROKEN, format!("line {}: {why}", summary.entries + 1));
+        let entry: Entry = serde_json::from_slice(&line).map_err(|e| broken(&e.to_string()))?;
         if entry.seq != head.seq + 1 {
             return Err(broken(&format!("entry {} follows entry {}", entry.seq, head.seq)));
         }
@@ -170,8 +215,10 @@ pub fn verify(lines: impl BufRead) -> Result<Summary> {
             return Err(broken("the hash is not that of the content and the entry before"));
         }
         head = Head { seq: entry.seq, hash };
-        summary.entries += 1;
+        met_earlier |=
+            known.earlier_hash.as_ref().is_some_and(|known| known.eq_ignore_ascii_case(&entry.hash));
         let event: Event = serde_json::from_str(&entry.event).map_err(|e| broken(&e.to_string()))?;
+        summary.entries += 1;
         match event {
             Event::QuotaCreated { firmware, site, granted: more, .. }
             | Event::QuotaGranted { firmware, site, more, .. } => {
@@ -189,6 +236,16 @@ pub fn verify(lines: impl BufRead) -> Result<Summary> {
             }
             Event::Reissued { .. } => summary.reissued += 1,
             Event::Refused { .. } => summary.refused += 1,
+            // With it went its quotas; it may be there again later.
+            Event::FirmwareRemoved { firmware, .. } => {
+                let of_it = |(name, _): &(String, String)| *name == firmware;
+                if quotas.iter().any(|(which, (issued, _))| of_it(which) && *issued > 0) {
+                    let cause =
+                        format!("entry {}: {firmware} was removed after licences were given", entry.seq);
+                    return Err(Error::new(codes::AUDIT_OVERRUN, cause));
+                }
+                quotas.retain(|which, _| !of_it(which));
+            }
             Event::FirmwareAdded { .. } | Event::QuotaClosed { .. } | Event::Revoked { .. } => {}
         }
     }
@@ -200,5 +257,21 @@ pub fn verify(lines: impl BufRead) -> Result<Summary> {
         summary.quotas.push(QuotaUse { firmware, site, issued, granted });
     }
     summary.head = HEXLOWER.encode(&head.hash);
-    Ok(summary)
+    if summary.entries == 0 {
+        let cause = "it has no entry; a log begins with the first firmware";
+        return Err(Error::new(codes::AUDIT_BROKEN, cause));
+    }
+    let shortened = |cause: String| Err(Error::new(codes::AUDIT_SHORTENED, cause));
+    match known {
+        Known { entries: Some(wanted), .. } if *wanted != summary.entries => {
+            shortened(format!("it has {} entries, not {wanted}", summary.entries))
+        }
+        Known { last_hash: Some(wanted), .. } if !wanted.eq_ignore_ascii_case(&summary.head) => {
+            shortened(format!("its last hash, of entry {}, is {}", summary.entries, summary.head))
+        }
+        Known { earlier_hash: Some(_), .. } if !met_earlier => {
+            shortened(format!("none of its {} entries has the earlier hash", summary.entries))
+        }
+        _ => Ok(summary),
+    }
 }

@@ -6,11 +6,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use data_encoding::{BASE64, HEXLOWER};
-use ironroot_codes::{Code, licence as codes};
+use ironroot_codes::{Code, input, licence as codes};
 use ironroot_sfi::{Certificate, LICENCE_LEN, Licence, PackageId};
 use serde::Deserialize;
+use tokio_rustls::rustls::RootCertStore;
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::sign::CertifiedKey;
 use ureq::Agent;
-use ureq::tls::{ClientCert, PrivateKey, RootCerts, TlsConfig};
+use ureq::http::Uri;
+use ureq::tls::{Certificate as TlsCertificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 
 use crate::error::{Error, Result};
 
@@ -73,27 +79,15 @@ impl Client {
     /// A client for `url` (`https://host:port`). `one_try` bounds a try, `patience` all tries together.
     ///
     /// # Errors
-    /// `SERVER_UNTRUSTED`: the identity's files cannot be used.
+    /// `USAGE`: the URL is none of a licence server. `SERVER_UNTRUSTED`: the identity's files cannot be used; the cause says
+    /// which.
     pub fn new(url: &str, identity: &Identity<'_>, one_try: Duration, patience: Duration) -> Result<Self> {
-        let unusable = |e: ureq::Error| Error::new(codes::SERVER_UNTRUSTED, e);
-        let certificates = |pem| {
-            ureq::tls::parse_pem(pem)
-                .filter_map(|item| match item {
-                    Ok(ureq::tls::PemItem::Certificate(certificate)) => Some(Ok(certificate)),
-                    Ok(_) => None,
-                    Err(error) => Some(Err(error)),
-                })
-                .collect::<std::result::Result<Vec<_>, _>>()
-        };
-        let own = certificates(identity.certificate).map_err(unusable)?;
-        let roots = certificates(identity.server_authority).map_err(unusable)?;
-        let key = PrivateKey::from_pem(identity.key).map_err(unusable)?;
+        let url = endpoint(url)?;
+        let provider = Arc::new(ring::default_provider());
         let tls = TlsConfig::builder()
-            .client_cert(Some(ClientCert::new_with_certs(&own, key)))
-            .root_certs(RootCerts::Specific(Arc::new(roots)))
-            .unversioned_rustls_crypto_provider(Arc::new(
-                tokio_rustls::rustls::crypto::ring::default_provider(),
-            ))
+            .client_cert(Some(certificate_and_key(identity, &provider)?))
+            .root_certs(RootCerts::Specific(Arc::new(authorities(identity.server_authority)?)))
+            .unversioned_rustls_crypto_provider(provider)
             .build();
         let agent = Agent::config_builder()
             .tls_config(tls)
@@ -104,7 +98,7 @@ impl Client {
             .max_redirects(0)
             .build()
             .new_agent();
-        Ok(Self { agent, url: format!("{}/v1/licenses", url.trim_end_matches('/')), patience })
+        Ok(Self { agent, url, patience })
     }
 
     /// Asks for the licence of a device.
@@ -151,6 +145,76 @@ impl Client {
     }
 }
 
+/// Where requests go. The URL is not repeated: it may hold a password.
+fn endpoint(url: &str) -> Result<String> {
+    let refused = |why: &str| {
+        Error::new(input::USAGE, format!("the licence server's URL {why}; write it as https://HOST:PORT"))
+    };
+    let uri: Uri = url.parse().map_err(|_| refused("cannot be read"))?;
+    if uri.scheme_str() != Some("https") {
+        return Err(refused("is not of https"));
+    }
+    let authority = uri.authority().ok_or_else(|| refused("names no host"))?;
+    if authority.host().is_empty() || authority.as_str().ends_with(':') {
+        return Err(refused("names no host"));
+    }
+    if authority.as_str().contains('@') {
+        return Err(refused("has a user or password, which the server does not know"));
+    }
+    if uri.path() != "/" || uri.query().is_some() || url.contains('#') {
+        return Err(refused("has a path, which the server does not know"));
+    }
+    Ok(format!("https://{authority}/v1/licenses"))
+}
+
+fn unusable(what: &str, why: impl std::fmt::Display) -> Error {
+    Error::new(codes::SERVER_UNTRUSTED, format!("{what}: {why}"))
+}
+
+/// The certificates of a PEM file: at least one.
+fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>> {
+    let all = CertificateDer::pem_slice_iter(pem).collect::<std::result::Result<Vec<_>, _>>();
+    let all = all.map_err(|e| unusable(what, e))?;
+    if all.is_empty() { Err(unusable(what, "no certificate is in the file")) } else { Ok(all) }
+}
+
+fn to_ureq(der: &CertificateDer<'_>) -> TlsCertificate<'static> {
+    TlsCertificate::from_der(der).to_owned()
+}
+
+/// The authorities of the server. All must be readable: one that the TLS library would silently ignore is one that the user
+/// believes to be trusted.
+fn authorities(pem: &[u8]) -> Result<Vec<TlsCertificate<'static>>> {
+    const WHAT: &str = "the server's authority";
+    let all = certificates(pem, WHAT)?;
+    let mut roots = RootCertStore::empty();
+    for certificate in &all {
+        roots.add(certificate.clone()).map_err(|e| unusable(WHAT, e))?;
+    }
+    Ok(all.iter().map(to_ureq).collect())
+}
+
+/// The station's certificate and key, once it is known that the TLS library takes them: ureq panics if not.
+fn certificate_and_key(identity: &Identity<'_>, provider: &CryptoProvider) -> Result<ClientCert> {
+    const CERTIFICATE: &str = "the station's certificate";
+    const KEY: &str = "the station's key";
+    let chain = certificates(identity.certificate, CERTIFICATE)?;
+    let key = PrivateKeyDer::from_pem_slice(identity.key).map_err(|e| unusable(KEY, e))?;
+    let for_ureq = PrivateKey::from_pem(identity.key).map_err(|e| unusable(KEY, e))?;
+    let signer = provider.key_provider.load_private_key(key).map_err(|e| unusable(KEY, e))?;
+    let certified = CertifiedKey::new(chain, signer);
+    certified
+        .end_entity_cert()
+        .and_then(|leaf| {
+            // The form of the certificate first: an error of it says nothing about the key.
+            tokio_rustls::rustls::server::ParsedCertificate::try_from(leaf).map(|_| ())
+        })
+        .map_err(|e| unusable(CERTIFICATE, e))?;
+    certified.keys_match().map_err(|_| unusable(KEY, "it is not the key of the station's certificate"))?;
+    let chain: Vec<_> = certified.cert.iter().map(to_ureq).collect();
+    Ok(ClientCert::new_with_certs(&chain, for_ureq))
+}
+
 /// Whether the same request may have another outcome soon.
 fn may_pass(code: Code) -> bool {
     code == codes::SERVER_UNREACHABLE || code == codes::STORE_UNAVAILABLE
@@ -167,4 +231,74 @@ fn unreachable(error: &ureq::Error) -> Error {
     };
     let code = if untrusted { codes::SERVER_UNTRUSTED } else { codes::SERVER_UNREACHABLE };
     Error::new(code, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pki;
+
+    fn refusal(url: &str, certificate: &str, key: &str, authority: &str) -> Error {
+        let identity = Identity {
+            certificate: certificate.as_bytes(),
+            key: key.as_bytes(),
+            server_authority: authority.as_bytes(),
+        };
+        let time = Duration::from_secs(1);
+        Client::new(url, &identity, time, time).err().expect("must be refused")
+    }
+
+    #[test]
+    fn files_that_cannot_be_used_are_named() {
+        let authority = pki::authority("test").expect("an authority");
+        let station = |name| pki::station(&authority, "a", name, 1).expect("a station");
+        let (one, two) = (station("one"), station("two"));
+        // RFC 8410: a key for key agreement; it signs nothing.
+        let x25519 = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VuBCIEIGhhaGhhaGhhaGhhaGhhaGhhaGhhaGhhaGhhaGhhaGho\n-----END PRIVATE KEY-----\n";
+        let broken = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+        let root = authority.certificate.as_str();
+        for (certificate, key, root, named) in [
+            (one.certificate.as_str(), two.key.as_str(), root, "the station's key: it is not"),
+            (&one.key, &one.key, root, "the station's certificate: no certificate"),
+            ("", &one.key, root, "the station's certificate: no certificate"),
+            (broken, &one.key, root, "the station's certificate"),
+            (&one.certificate, x25519, root, "the station's key"),
+            (&one.certificate, "", root, "the station's key"),
+            (&one.certificate, &one.certificate, root, "the station's key"),
+            (&one.certificate, &one.key, "", "the server's authority: no certificate"),
+            (&one.certificate, &one.key, &one.key, "the server's authority: no certificate"),
+            (&one.certificate, &one.key, broken, "the server's authority"),
+        ] {
+            let error = refusal("https://localhost:1", certificate, key, root);
+            assert_eq!(error.code, codes::SERVER_UNTRUSTED, "{named}");
+            assert!(error.cause.starts_with(named), "{named}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_url_of_a_server_is_said_at_once_and_without_its_password() {
+        for url in [
+            "",
+            "foo",
+            "localhost:8443",
+            "http://localhost:8443",
+            "https://",
+            "https://:8443",
+            "https://localhost:",
+            "https://u:secret@localhost",
+            "https://localhost/secret",
+            "https://localhost?x",
+            "postgres://localhost",
+            "https://local host",
+        ] {
+            let error = refusal(url, "", "", "");
+            assert_eq!(error.code, input::USAGE, "{url}");
+            assert!(!error.cause.contains("secret"), "{error}");
+        }
+        for url in
+            ["https://localhost:8443", "https://localhost/", "HTTPS://[::1]:8443", "https://licenses.example"]
+        {
+            assert_eq!(refusal(url, "", "", "").code, codes::SERVER_UNTRUSTED, "{url}");
+        }
+    }
 }

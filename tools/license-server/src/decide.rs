@@ -9,7 +9,7 @@ use ironroot_sfi::{Licence, LicenceKind, Terms};
 
 use crate::audit::{Event, Head};
 use crate::error::Result;
-use crate::model::{Decision, DeviceId, Firmware, Issued, Request, Revocable, Time};
+use crate::model::{Asked, Decision, DeviceId, Facts, Firmware, Issued, Request, Time};
 use crate::store::Store;
 use crate::vault::Vault;
 
@@ -25,11 +25,41 @@ pub async fn decide<S: Store>(
     time: Time,
     head: &mut Head,
 ) -> Result<Decision> {
-    let device = DeviceId::of(request.certificate.key());
-    let decision = judge(store, vault, request, &device, time).await?;
-    let (id, firmware) = (request.id.to_string(), request.firmware.clone());
+    let DeviceId(device) = DeviceId::of(request.certificate.key());
+    let id = request.id.to_string();
+    let asked = Asked {
+        id: &id,
+        station: &request.station.id,
+        site: &request.station.site,
+        firmware: &request.firmware,
+        device: &device,
+    };
+    let facts = store.look(&asked).await?;
+    let decision = match judge(&facts, request, &device, time) {
+        Judgement::Refused { code, noted } => {
+            if noted {
+                store.note(&asked).await?;
+            }
+            Decision::Refused(code)
+        }
+        Judgement::Again(issued) => {
+            store.note(&asked).await?;
+            Decision::Given { issued: issued.clone(), again: true }
+        }
+        Judgement::New(firmware) => match seal(vault, firmware, request)? {
+            Ok(licence) => {
+                let licence = licence.bytes().to_vec();
+                let serial = store.give(&asked, &licence, time).await?;
+                Decision::Given { issued: Issued { serial, licence }, again: false }
+            }
+            Err(code) => {
+                store.note(&asked).await?;
+                Decision::Refused(code)
+            }
+        },
+    };
+    let firmware = request.firmware.clone();
     let (site, station) = (request.station.site.clone(), request.station.name.clone());
-    let device = device.0;
     let event = match &decision {
         Decision::Given { issued, again: true } => {
             Event::Reissued { time, request: id, firmware, site, station, device, serial: issued.serial }
@@ -48,57 +78,48 @@ pub async fn decide<S: Store>(
     Ok(decision)
 }
 
-async fn judge<S: Store>(
-    store: &mut S,
-    vault: &Vault,
-    request: &Request,
-    device: &DeviceId,
-    time: Time,
-) -> Result<Decision> {
-    let refused = |code: Code| Ok(Decision::Refused(code));
-    if store.is_revoked(Revocable::Station, &request.station.id).await? {
-        return refused(codes::STATION_REVOKED);
+/// What the rules say.
+enum Judgement<'a> {
+    /// No; `noted`: the id of the request counts as used from now on.
+    Refused { code: Code, noted: bool },
+    /// The device has a licence already.
+    Again(&'a Issued),
+    /// A new one, of this firmware.
+    New(&'a Firmware),
+}
+
+/// The rules, over facts alone.
+fn judge<'a>(facts: &'a Facts, request: &Request, device: &str, time: Time) -> Judgement<'a> {
+    let unnoted = |code| Judgement::Refused { code, noted: false };
+    if facts.station_revoked {
+        return unnoted(codes::STATION_REVOKED);
     }
     // Before anything that tells firmware names apart: a revoked device learns nothing.
-    if store.is_revoked(Revocable::Device, &device.0).await? {
-        return refused(codes::DEVICE_REVOKED);
+    if facts.device_revoked {
+        return unnoted(codes::DEVICE_REVOKED);
     }
-    let Some(firmware) = store.firmware(&request.firmware).await? else {
-        return refused(codes::FIRMWARE_UNKNOWN);
-    };
+    let Some(firmware) = &facts.firmware else { return unnoted(codes::FIRMWARE_UNKNOWN) };
     if firmware.package != request.package {
-        return refused(codes::FIRMWARE_UNKNOWN);
+        return unnoted(codes::FIRMWARE_UNKNOWN);
     }
     if firmware.product.as_bytes() != request.certificate.product().ascii() {
-        return refused(codes::PRODUCT_MISMATCH);
+        return unnoted(codes::PRODUCT_MISMATCH);
     }
-    let id = request.id.to_string();
-    let same = store.note_request(&id, &firmware.name, &device.0).await?;
-    if !same {
-        return refused(codes::REQUEST_REUSED);
+    let other = |(noted, by): &(String, String)| *noted != firmware.name || by != device;
+    if facts.noted.as_ref().is_some_and(other) {
+        return unnoted(codes::REQUEST_REUSED);
     }
-    if let Some(issued) = store.licence(&firmware.name, &device.0).await? {
-        return Ok(Decision::Given { issued, again: true });
+    if let Some(issued) = &facts.issued {
+        return Judgement::Again(issued);
     }
-    let site = &request.station.site;
-    let Some(quota) = store.quota(&firmware.name, site).await? else {
-        return refused(codes::QUOTA_MISSING);
-    };
-    if quota.closed {
-        return refused(codes::QUOTA_CLOSED);
+    let refused = |code| Judgement::Refused { code, noted: true };
+    match &facts.quota {
+        None => refused(codes::QUOTA_MISSING),
+        Some(quota) if quota.closed => refused(codes::QUOTA_CLOSED),
+        Some(quota) if quota.expires.is_some_and(|end| time >= end) => refused(codes::QUOTA_EXPIRED),
+        Some(quota) if quota.issued >= quota.granted => refused(codes::QUOTA_EXHAUSTED),
+        Some(_) => Judgement::New(firmware),
     }
-    if quota.expires.is_some_and(|end| time >= end) {
-        return refused(codes::QUOTA_EXPIRED);
-    }
-    if quota.issued >= quota.granted {
-        return refused(codes::QUOTA_EXHAUSTED);
-    }
-    let licence = match seal(vault, &firmware, request)? {
-        Ok(licence) => licence.bytes().to_vec(),
-        Err(code) => return refused(code),
-    };
-    let serial = store.add_licence(&firmware.name, site, &device.0, &licence, time).await?;
-    Ok(Decision::Given { issued: Issued { serial, licence }, again: false })
 }
 
 /// Seals the firmware key for the device. The inner error is the device's: a key that is no point of the curve.

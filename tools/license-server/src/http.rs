@@ -22,6 +22,7 @@ use hyper_util::service::TowerToHyperService;
 use ironroot_codes::{Code, install, licence as codes};
 use ironroot_crypto::{P256PublicKey, Software};
 use serde::Serialize;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -43,6 +44,8 @@ const BODY: usize = 4096;
 const CONNECTIONS: usize = 1024;
 /// How long a handshake, the header of a request, or its body may take: a slow peer costs a connection, not the server.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a station that is not admitted may take to read why.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// How long an idle connection is kept, and a shutdown waits.
 const DRAIN: Duration = Duration::from_secs(15);
 /// How long the end waits for a probe.
@@ -99,7 +102,10 @@ pub fn tls(files: &Tls<'_>) -> Result<TlsAcceptor> {
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// Who a certificate names; `None` if it has no site or no name.
+/// The longest name in a certificate, in characters (RFC 5280, upper bounds of O and CN).
+const MAX_NAME: usize = 64;
+
+/// Who a certificate names; `None` if it has no site or no name, or one that is too long.
 pub fn station(certificate: &[u8]) -> Option<Station> {
     use ironroot_crypto::Crypto;
 
@@ -108,7 +114,8 @@ pub fn station(certificate: &[u8]) -> Option<Station> {
     let site = subject.iter_organization().next()?.as_str().ok()?.to_owned();
     let name = subject.iter_common_name().next()?.as_str().ok()?.to_owned();
     let id = data_encoding::HEXLOWER.encode(&Software.sha256_of(certificate));
-    (!site.is_empty() && !name.is_empty()).then_some(Station { site, name, id })
+    let named = |text: &str| (1..=MAX_NAME).contains(&text.chars().count());
+    (named(&site) && named(&name)).then_some(Station { site, name, id })
 }
 
 /// Serves until `stop` ends, then lets requests that have begun end.
@@ -171,15 +178,16 @@ async fn handshake(
     metrics: &Metrics,
 ) -> Option<(Stream, Option<Station>)> {
     let _ = socket.set_nodelay(true);
-    match timeout(PATIENCE, tls.accept(socket)).await {
+    match timeout(PATIENCE, tls.accept(socket).into_fallible()).await {
         Ok(Ok(stream)) => {
             metrics.handshake("admitted");
             let station = stream.get_ref().1.peer_certificates()?.first().and_then(|leaf| station(leaf));
             Some((stream, station))
         }
-        Ok(Err(error)) => {
+        Ok(Err((error, socket))) => {
             metrics.handshake("refused");
             tracing::warn!(%peer, %error, "a station was not admitted");
+            let _ = timeout(FAREWELL, farewell(socket)).await;
             None
         }
         Err(_) => {
@@ -188,6 +196,14 @@ async fn handshake(
             None
         }
     }
+}
+
+/// Ends a connection whose handshake failed, so that the reason arrives: a station sends its request together with its
+/// certificate, and closing over bytes that were not read resets the connection and drops the alert on its way.
+async fn farewell(mut socket: TcpStream) {
+    let _ = socket.shutdown().await;
+    let mut unread = [0; BODY];
+    while let Ok(1..) = socket.read(&mut unread).await {}
 }
 
 /// Serves health and metrics: for probes and Prometheus, which have no certificate. Ends soon after `stop`, also with a peer

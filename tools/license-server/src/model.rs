@@ -88,6 +88,38 @@ pub struct Request {
     pub package: PackageId,
 }
 
+/// The names in a request, as the store keeps them.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The request's id.
+    pub id: &'a str,
+    /// Hash of the station's certificate.
+    pub station: &'a str,
+    /// The site.
+    pub site: &'a str,
+    /// The firmware.
+    pub firmware: &'a str,
+    /// The device, a [`DeviceId`].
+    pub device: &'a str,
+}
+
+/// What the store knows about a request.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The station is revoked.
+    pub station_revoked: bool,
+    /// The device is revoked.
+    pub device_revoked: bool,
+    /// The firmware, if there is one of that name.
+    pub firmware: Option<Firmware>,
+    /// What the request's id was noted for before: firmware and device.
+    pub noted: Option<(String, String)>,
+    /// The licence that the device has for the firmware.
+    pub issued: Option<Issued>,
+    /// The quota of the firmware at the site.
+    pub quota: Option<Quota>,
+}
+
 /// A licence that was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issued {

@@ -12,7 +12,7 @@ use crate::decide::decide;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 use crate::model::{Decision, Request, now};
-use crate::store::{AnyStore, Location, Store};
+use crate::store::{AnyStore, Location, Open, Store};
 use crate::vault::Vault;
 
 /// Requests that may wait; more are turned away at once, which a station can repeat.
@@ -87,6 +87,8 @@ fn overloaded() -> Error {
 
 async fn write(mut jobs: mpsc::Receiver<Job>, location: &Location, vault: &Vault, metrics: &Metrics) {
     let mut store: Option<AnyStore> = None;
+    // A store that vanishes under a running server is not replaced by an empty one.
+    let mut open = Open::OrMake;
     let mut batch = Vec::with_capacity(BATCH);
     while jobs.recv_many(&mut batch, BATCH).await > 0 {
         let mut requests = Vec::with_capacity(batch.len());
@@ -100,11 +102,12 @@ async fn write(mut jobs: mpsc::Receiver<Job>, location: &Location, vault: &Vault
         let outcome = tokio::time::timeout(PATIENCE, async {
             let store = match &mut store {
                 Some(store) => store,
-                none => none.insert(AnyStore::open(location).await?),
+                none => none.insert(AnyStore::open(location, open).await?),
             };
             if requests.is_empty() {
                 store.ping().await?;
             }
+            open = Open::Existing;
             decide_all(store, vault, requests.iter().map(|(request, _)| &**request)).await
         })
         .await

@@ -11,14 +11,14 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use ironroot_codes::licence as codes;
+use ironroot_codes::{input, licence as codes};
 
 pub use postgres::Postgres;
 pub use sqlite::Sqlite;
 
 use crate::audit::{Entry, Event, Head};
 use crate::error::{Error, Result};
-use crate::model::{Firmware, Issued, Quota, Revocable, Time};
+use crate::model::{Asked, Facts, Firmware, Quota, Revocable, Time};
 
 /// What the server keeps. All methods but [`Store::begin`] belong between `begin` and `commit` or `rollback`.
 ///
@@ -41,6 +41,10 @@ pub trait Store {
     async fn firmwares(&mut self) -> Result<Vec<Firmware>>;
     /// Adds a firmware.
     async fn add_firmware(&mut self, firmware: &Firmware) -> Result<()>;
+    /// Whether a licence was ever given for a firmware.
+    async fn has_licences(&mut self, firmware: &str) -> Result<bool>;
+    /// Removes a firmware that no licence was given for, and its quotas.
+    async fn remove_firmware(&mut self, firmware: &str) -> Result<()>;
     /// The quota of a firmware at a site.
     async fn quota(&mut self, firmware: &str, site: &str) -> Result<Option<Quota>>;
     /// All quotas.
@@ -49,19 +53,12 @@ pub trait Store {
     async fn add_quota(&mut self, quota: &Quota) -> Result<()>;
     /// Changes how many are granted and whether it is closed.
     async fn change_quota(&mut self, quota: &Quota) -> Result<()>;
-    /// The licence that a device has for a firmware.
-    async fn licence(&mut self, firmware: &str, device: &str) -> Result<Option<Issued>>;
-    /// Keeps a licence and counts it; the serial number.
-    async fn add_licence(
-        &mut self,
-        firmware: &str,
-        site: &str,
-        device: &str,
-        licence: &[u8],
-        time: Time,
-    ) -> Result<i64>;
-    /// Notes a request id; false if it was noted for something else.
-    async fn note_request(&mut self, id: &str, firmware: &str, device: &str) -> Result<bool>;
+    /// Everything that a decision about a request needs to know, in one look.
+    async fn look(&mut self, asked: &Asked<'_>) -> Result<Facts>;
+    /// Notes the request's id, keeps a new licence and counts it; the serial number.
+    async fn give(&mut self, asked: &Asked<'_>, licence: &[u8], time: Time) -> Result<i64>;
+    /// Notes the request's id, if it is not noted yet.
+    async fn note(&mut self, asked: &Asked<'_>) -> Result<()>;
     /// Whether something is revoked.
     async fn is_revoked(&mut self, what: Revocable, id: &str) -> Result<bool>;
     /// Revokes something.
@@ -73,23 +70,54 @@ pub trait Store {
 }
 
 /// Where the store is.
+///
+/// Parsing never fails, so that the parser of the command line does not repeat a text that may hold a password: what cannot be
+/// a store is refused when it is opened.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Location {
     /// A file of SQLite.
     Sqlite(PathBuf),
     /// A PostgreSQL connection string, `postgres://…`.
     Postgres(String),
+    /// Neither, and why.
+    Unusable(&'static str),
 }
+
+/// The schemes of PostgreSQL's connection strings.
+const SCHEMES: [&str; 2] = ["postgres", "postgresql"];
 
 impl FromStr for Location {
     type Err = std::convert::Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            Ok(Self::Postgres(text.to_owned()))
-        } else {
-            Ok(Self::Sqlite(PathBuf::from(text.strip_prefix("sqlite:").unwrap_or(text))))
+        if let Some((scheme, rest)) = text.split_once("://") {
+            let known = SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known));
+            return Ok(match known {
+                true => Self::Postgres(format!("postgres://{rest}")),
+                false => Self::Unusable("it is neither a file nor postgres://…"),
+            });
         }
+        // SQLite takes these for databases that nobody sees again.
+        Ok(match text.strip_prefix("sqlite:").unwrap_or(text) {
+            "" => Self::Unusable("the name of the file is empty"),
+            ":memory:" => Self::Unusable(
+                "a store in memory forgets every licence; write ./:memory: for a file of that name",
+            ),
+            path => Self::Sqlite(PathBuf::from(path)),
+        })
+    }
+}
+
+impl Location {
+    /// The files of the store, that no output may replace: the database, its write-ahead log, and what belongs to it.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let Self::Sqlite(path) = self else { return Vec::new() };
+        let beside = |end: &str| {
+            let mut name = path.clone().into_os_string();
+            name.push(end);
+            PathBuf::from(name)
+        };
+        ["", "-wal", "-shm", "-journal"].map(beside).to_vec()
     }
 }
 
@@ -98,6 +126,7 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Unusable(_) => f.write_str("…"),
             Self::Postgres(text) => {
                 let place = text.split_once('?').map_or(text.as_str(), |(place, _)| place);
                 match place.rsplit_once('@') {
@@ -115,6 +144,15 @@ impl fmt::Debug for Location {
     }
 }
 
+/// Whether opening may make a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Open {
+    /// A store that is not there is made: for the server and for the first firmware.
+    OrMake,
+    /// It must be there: a mistyped name is no empty store.
+    Existing,
+}
+
 /// An open store of either kind.
 pub enum AnyStore {
     /// SQLite.
@@ -124,14 +162,16 @@ pub enum AnyStore {
 }
 
 impl AnyStore {
-    /// Opens it, and makes its tables if it is new.
+    /// Opens it, and makes its tables if it is new and may be made.
     ///
     /// # Errors
-    /// `STORE_UNAVAILABLE`, or `STORE_SCHEMA` if its tables are of another version.
-    pub async fn open(location: &Location) -> Result<Self> {
+    /// `STORE_UNAVAILABLE`; `STORE_SCHEMA` if it is no store or its tables are of another version; `FILE_NOT_FOUND` if there
+    /// is no such file and none may be made; `USAGE` if the location is none.
+    pub async fn open(location: &Location, open: Open) -> Result<Self> {
         Ok(match location {
-            Location::Sqlite(path) => Self::Sqlite(Sqlite::open(path)?),
-            Location::Postgres(text) => Self::Postgres(Box::new(Postgres::connect(text).await?)),
+            Location::Sqlite(path) => Self::Sqlite(Sqlite::open(path, open)?),
+            Location::Postgres(text) => Self::Postgres(Box::new(Postgres::connect(text, open).await?)),
+            Location::Unusable(why) => return Err(Error::new(input::USAGE, format!("--store: {why}"))),
         })
     }
 }
@@ -168,6 +208,12 @@ impl Store for AnyStore {
     async fn add_firmware(&mut self, firmware: &Firmware) -> Result<()> {
         pass!(self, store => store.add_firmware(firmware))
     }
+    async fn has_licences(&mut self, firmware: &str) -> Result<bool> {
+        pass!(self, store => store.has_licences(firmware))
+    }
+    async fn remove_firmware(&mut self, firmware: &str) -> Result<()> {
+        pass!(self, store => store.remove_firmware(firmware))
+    }
     async fn quota(&mut self, firmware: &str, site: &str) -> Result<Option<Quota>> {
         pass!(self, store => store.quota(firmware, site))
     }
@@ -180,21 +226,14 @@ impl Store for AnyStore {
     async fn change_quota(&mut self, quota: &Quota) -> Result<()> {
         pass!(self, store => store.change_quota(quota))
     }
-    async fn licence(&mut self, firmware: &str, device: &str) -> Result<Option<Issued>> {
-        pass!(self, store => store.licence(firmware, device))
+    async fn look(&mut self, asked: &Asked<'_>) -> Result<Facts> {
+        pass!(self, store => store.look(asked))
     }
-    async fn add_licence(
-        &mut self,
-        firmware: &str,
-        site: &str,
-        device: &str,
-        licence: &[u8],
-        time: Time,
-    ) -> Result<i64> {
-        pass!(self, store => store.add_licence(firmware, site, device, licence, time))
+    async fn give(&mut self, asked: &Asked<'_>, licence: &[u8], time: Time) -> Result<i64> {
+        pass!(self, store => store.give(asked, licence, time))
     }
-    async fn note_request(&mut self, id: &str, firmware: &str, device: &str) -> Result<bool> {
-        pass!(self, store => store.note_request(id, firmware, device))
+    async fn note(&mut self, asked: &Asked<'_>) -> Result<()> {
+        pass!(self, store => store.note(asked))
     }
     async fn is_revoked(&mut self, what: Revocable, id: &str) -> Result<bool> {
         pass!(self, store => store.is_revoked(what, id))
@@ -237,10 +276,14 @@ pub async fn act<S: Store, T>(
 }
 
 /// Opens the store and does something with it, for a caller that is not asynchronous.
-pub fn with_store<T>(location: &Location, act: impl AsyncFnOnce(&mut AnyStore) -> Result<T>) -> Result<T> {
+pub fn with_store<T>(
+    location: &Location,
+    open: Open,
+    act: impl AsyncFnOnce(&mut AnyStore) -> Result<T>,
+) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unavailable)?;
     runtime.block_on(async {
-        let mut store = AnyStore::open(location).await?;
+        let mut store = AnyStore::open(location, open).await?;
         act(&mut store).await
     })
 }
@@ -260,10 +303,55 @@ mod tests {
             ("postgres://u:sec@ret@db/l", "postgres://db/l"),
             ("postgres://u@db/l?password=secret", "postgres://db/l"),
             ("postgres://db/l?user=u&password=secret@x", "postgres://…"),
+            ("Postgres://u:secret@db/l", "postgres://db/l"),
+            ("PostgreSQL://u:secret@db/l", "postgres://db/l"),
+            ("mysql://u:secret@db/l", "…"),
+            ("postgress://u:secret@db/l", "…"),
             ("sqlite:a.sqlite", "sqlite:a.sqlite"),
         ] {
             let Ok(location) = text.parse::<Location>();
             assert_eq!((location.to_string(), format!("{location:?}")), (shown.to_owned(), shown.to_owned()));
         }
+    }
+
+    fn refusal(text: &str, open: Open) -> Error {
+        let Ok(location) = text.parse::<Location>();
+        with_store(&location, open, async |_| Ok(())).expect_err("must be refused")
+    }
+
+    #[test]
+    fn what_is_no_place_for_a_store_is_refused_without_its_password() {
+        for text in
+            ["", "sqlite:", ":memory:", "sqlite::memory:", "mysql://u:secret@db/l", "http://u:secret@x"]
+        {
+            for open in [Open::OrMake, Open::Existing] {
+                let error = refusal(text, open);
+                assert_eq!(error.code, input::USAGE, "{text}");
+                assert!(!format!("{error:?}").contains("secret"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_store_is_made_only_where_that_is_meant() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| dir.path().join(name).display().to_string();
+        assert_eq!(refusal(&at("typo"), Open::Existing).code, input::FILE_NOT_FOUND);
+        assert!(!dir.path().join("typo").exists());
+        std::fs::write(at("empty"), b"").expect("written");
+        assert_eq!(refusal(&at("empty"), Open::Existing).code, codes::STORE_SCHEMA);
+        assert_eq!(std::fs::read(at("empty")).expect("readable"), b"");
+        // Somebody else's database gets no tables of ours.
+        let other = rusqlite::Connection::open(at("other")).expect("a database");
+        other.execute_batch("CREATE TABLE theirs (x)").expect("made");
+        drop(other);
+        let before = std::fs::read(at("other")).expect("readable");
+        for open in [Open::OrMake, Open::Existing] {
+            assert_eq!(refusal(&at("other"), open).code, codes::STORE_SCHEMA);
+        }
+        assert_eq!(std::fs::read(at("other")).expect("readable"), before);
+        let Ok(location) = at("new").parse::<Location>();
+        with_store(&location, Open::OrMake, async |_| Ok(())).expect("made");
+        with_store(&location, Open::Existing, async |_| Ok(())).expect("there");
     }
 }

@@ -3,6 +3,7 @@
 //! A transaction takes an advisory lock before it reads the end of the audit log: servers decide one after the other, and
 //! each many requests in one transaction.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -13,10 +14,10 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, Row, Statement};
 
 use super::sqlite::head;
-use super::{Store, schema, unavailable};
+use super::{Open, Store, schema, unavailable};
 use crate::audit::{Entry, Head};
 use crate::error::{Error, Result};
-use crate::model::{Firmware, Issued, Quota, Revocable, Time};
+use crate::model::{Asked, Facts, Firmware, Issued, Quota, Revocable, Time};
 
 /// How long to wait for the server to take a connection.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -25,16 +26,20 @@ const LOCK: i64 = 0x4952_4F4E_524F_4F54;
 /// How long a statement or the lock may take.
 const LIMITS: &str = "SET statement_timeout = '20s'; SET lock_timeout = '20s'; SET synchronous_commit = on";
 
+/// The values of a statement.
+type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+
 /// An open connection.
 pub struct Postgres {
     client: Client,
-    prepared: HashMap<&'static str, Statement>,
+    /// Borrowed for a moment, never while something is waited for.
+    prepared: RefCell<HashMap<&'static str, Statement>>,
 }
 
 impl Postgres {
-    /// Connects, and makes the tables if there are none. Must be called inside a tokio runtime, which drives the
+    /// Connects, and makes the tables if there are none and that is allowed. Must be called inside a tokio runtime, which drives the
     /// connection from then on.
-    pub async fn connect(text: &str) -> Result<Self> {
+    pub async fn connect(text: &str, open: Open) -> Result<Self> {
         let connecting = tokio_postgres::connect(text, NoTls);
         let (client, connection) = timeout(CONNECT, connecting)
             .await
@@ -46,6 +51,14 @@ impl Postgres {
             }
         });
         client.batch_execute(LIMITS).await.map_err(unavailable)?;
+        if open == Open::Existing {
+            let sql = "SELECT to_regclass('ironroot_schema') IS NOT NULL";
+            let there: bool =
+                client.query_one(sql, &[]).await.and_then(|row| row.try_get(0)).map_err(unavailable)?;
+            if !there {
+                return Err(Error::new(codes::STORE_SCHEMA, "the database has no licence store"));
+            }
+        }
         // Two servers that start together must not both make the tables.
         let tables = schema::tables("BIGSERIAL PRIMARY KEY", "BYTEA");
         let script = format!("BEGIN; SELECT pg_advisory_xact_lock({LOCK}); {tables} COMMIT");
@@ -57,36 +70,50 @@ impl Postgres {
         );
         client.batch_execute(&script).await.map_err(unavailable)?;
         let row = client.query_one("SELECT version FROM ironroot_schema", &[]).await.map_err(unavailable)?;
-        let version: i64 = row.get(0);
+        let version: i64 = row.try_get(0).map_err(unavailable)?;
         if version != schema::VERSION {
             return Err(Error::new(codes::STORE_SCHEMA, format!("its version is {version}")));
         }
-        Ok(Self { client, prepared: HashMap::new() })
+        Ok(Self { client, prepared: RefCell::default() })
     }
 
-    async fn statement(&mut self, sql: &'static str) -> Result<Statement> {
-        if let Some(statement) = self.prepared.get(sql) {
-            return Ok(statement.clone());
+    async fn statement(&self, sql: &'static str) -> Result<Statement> {
+        let known = self.prepared.borrow().get(sql).cloned();
+        if let Some(statement) = known {
+            return Ok(statement);
         }
         let statement = self.client.prepare(sql).await.map_err(unavailable)?;
-        self.prepared.insert(sql, statement.clone());
+        self.prepared.borrow_mut().insert(sql, statement.clone());
         Ok(statement)
     }
 
-    async fn many(&mut self, sql: &'static str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
+    async fn many(&self, sql: &'static str, params: Params<'_>) -> Result<Vec<Row>> {
         let statement = self.statement(sql).await?;
         self.client.query(&statement, params).await.map_err(unavailable)
     }
 
-    async fn one(&mut self, sql: &'static str, params: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>> {
+    async fn one(&self, sql: &'static str, params: Params<'_>) -> Result<Option<Row>> {
         Ok(self.many(sql, params).await?.into_iter().next())
     }
 
-    async fn change(&mut self, sql: &'static str, params: &[&(dyn ToSql + Sync)]) -> Result<u64> {
+    async fn change(&self, sql: &'static str, params: Params<'_>) -> Result<u64> {
         let statement = self.statement(sql).await?;
         self.client.execute(&statement, params).await.map_err(unavailable)
     }
+
+    async fn noted(&self, asked: &Asked<'_>) -> Result<()> {
+        let sql =
+            "INSERT INTO request (id, firmware, device) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING";
+        self.change(sql, &[&asked.id, &asked.firmware, &asked.device]).await?;
+        Ok(())
+    }
 }
+
+const FIRMWARE: &str =
+    "SELECT name, package, product, least_version, least_services, wrapped_key FROM firmware WHERE name = $1";
+const QUOTA: &str =
+    "SELECT firmware, site, granted, issued, expires, closed FROM quota WHERE firmware = $1 AND site = $2";
+const REVOKED: &str = "SELECT 1 FROM revoked WHERE what = $1 AND id = $2";
 
 /// A column, or an error if the table is not what the schema says.
 fn get<'a, T: tokio_postgres::types::FromSql<'a>>(row: &'a Row, index: usize) -> Result<T> {
@@ -145,8 +172,7 @@ impl Store for Postgres {
     }
 
     async fn firmware(&mut self, name: &str) -> Result<Option<Firmware>> {
-        let sql = "SELECT name, package, product, least_version, least_services, wrapped_key FROM firmware WHERE name = $1";
-        self.one(sql, &[&name]).await?.as_ref().map(firmware).transpose()
+        self.one(FIRMWARE, &[&name]).await?.as_ref().map(firmware).transpose()
     }
 
     async fn firmwares(&mut self) -> Result<Vec<Firmware>> {
@@ -171,9 +197,19 @@ impl Store for Postgres {
         Ok(())
     }
 
+    async fn has_licences(&mut self, firmware: &str) -> Result<bool> {
+        let sql = "SELECT 1 FROM licence WHERE firmware = $1 LIMIT 1";
+        Ok(self.one(sql, &[&firmware]).await?.is_some())
+    }
+
+    async fn remove_firmware(&mut self, firmware: &str) -> Result<()> {
+        self.change("DELETE FROM quota WHERE firmware = $1", &[&firmware]).await?;
+        self.change("DELETE FROM firmware WHERE name = $1", &[&firmware]).await?;
+        Ok(())
+    }
+
     async fn quota(&mut self, firmware: &str, site: &str) -> Result<Option<Quota>> {
-        let sql = "SELECT firmware, site, granted, issued, expires, closed FROM quota WHERE firmware = $1 AND site = $2";
-        self.one(sql, &[&firmware, &site]).await?.as_ref().map(quota).transpose()
+        self.one(QUOTA, &[&firmware, &site]).await?.as_ref().map(quota).transpose()
     }
 
     async fn quotas(&mut self) -> Result<Vec<Quota>> {
@@ -200,44 +236,51 @@ impl Store for Postgres {
         Ok(())
     }
 
-    async fn licence(&mut self, firmware: &str, device: &str) -> Result<Option<Issued>> {
-        let sql = "SELECT serial, licence FROM licence WHERE firmware = $1 AND device = $2";
-        let row = self.one(sql, &[&firmware, &device]).await?;
-        row.map(|row| Ok(Issued { serial: get(&row, 0)?, licence: get(&row, 1)? })).transpose()
+    async fn look(&mut self, asked: &Asked<'_>) -> Result<Facts> {
+        // All on the line at once: one way there and back, not six.
+        let (station, device) = (Revocable::Station.name(), Revocable::Device.name());
+        let by_station: Params<'_> = &[&station, &asked.station];
+        let by_device: Params<'_> = &[&device, &asked.device];
+        let by_name: Params<'_> = &[&asked.firmware];
+        let by_id: Params<'_> = &[&asked.id];
+        let by_both: Params<'_> = &[&asked.firmware, &asked.device];
+        let by_site: Params<'_> = &[&asked.firmware, &asked.site];
+        let (station, device, found, noted, issued, left) = tokio::try_join!(
+            self.one(REVOKED, by_station),
+            self.one(REVOKED, by_device),
+            self.one(FIRMWARE, by_name),
+            self.one("SELECT firmware, device FROM request WHERE id = $1", by_id),
+            self.one("SELECT serial, licence FROM licence WHERE firmware = $1 AND device = $2", by_both),
+            self.one(QUOTA, by_site),
+        )?;
+        Ok(Facts {
+            station_revoked: station.is_some(),
+            device_revoked: device.is_some(),
+            firmware: found.as_ref().map(firmware).transpose()?,
+            noted: noted.map(|row| Ok((get(&row, 0)?, get(&row, 1)?))).transpose()?,
+            issued: issued
+                .map(|row| Ok(Issued { serial: get(&row, 0)?, licence: get(&row, 1)? }))
+                .transpose()?,
+            quota: left.as_ref().map(quota).transpose()?,
+        })
     }
 
-    async fn add_licence(
-        &mut self,
-        firmware: &str,
-        site: &str,
-        device: &str,
-        licence: &[u8],
-        time: Time,
-    ) -> Result<i64> {
-        let sql = "INSERT INTO licence (firmware, site, device, licence, time) VALUES ($1, $2, $3, $4, $5) RETURNING serial";
-        let row = self.one(sql, &[&firmware, &site, &device, &licence, &time]).await?;
-        let row = row.ok_or_else(|| unavailable("the database gave no serial number"))?;
-        self.change(
-            "UPDATE quota SET issued = issued + 1 WHERE firmware = $1 AND site = $2",
-            &[&firmware, &site],
-        )
-        .await?;
-        get(&row, 0)
+    async fn give(&mut self, asked: &Asked<'_>, licence: &[u8], time: Time) -> Result<i64> {
+        let insert = "INSERT INTO licence (firmware, site, device, licence, time) VALUES ($1, $2, $3, $4, $5) RETURNING serial";
+        let count = "UPDATE quota SET issued = issued + 1 WHERE firmware = $1 AND site = $2";
+        let content: Params<'_> = &[&asked.firmware, &asked.site, &asked.device, &licence, &time];
+        let quota: Params<'_> = &[&asked.firmware, &asked.site];
+        let ((), row, _) =
+            tokio::try_join!(self.noted(asked), self.one(insert, content), self.change(count, quota))?;
+        get(&row.ok_or_else(|| unavailable("the database gave no serial number"))?, 0)
     }
 
-    async fn note_request(&mut self, id: &str, firmware: &str, device: &str) -> Result<bool> {
-        let known = self.one("SELECT firmware, device FROM request WHERE id = $1", &[&id]).await?;
-        if let Some(row) = known {
-            return Ok(get::<String>(&row, 0)? == firmware && get::<String>(&row, 1)? == device);
-        }
-        let sql = "INSERT INTO request (id, firmware, device) VALUES ($1, $2, $3)";
-        self.change(sql, &[&id, &firmware, &device]).await?;
-        Ok(true)
+    async fn note(&mut self, asked: &Asked<'_>) -> Result<()> {
+        self.noted(asked).await
     }
 
     async fn is_revoked(&mut self, what: Revocable, id: &str) -> Result<bool> {
-        let sql = "SELECT 1 FROM revoked WHERE what = $1 AND id = $2";
-        Ok(self.one(sql, &[&what.name(), &id]).await?.is_some())
+        Ok(self.one(REVOKED, &[&what.name(), &id]).await?.is_some())
     }
 
     async fn revoke(&mut self, what: Revocable, id: &str, time: Time) -> Result<()> {

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
-use ironroot_codes::licence as codes;
+use ironroot_codes::{input, licence as codes};
 use ironroot_sfi::PackageId;
-use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, Row, params};
 
-use super::{Store, schema, unavailable};
+use super::{Open, Store, schema, unavailable};
 use crate::audit::{Entry, Head};
 use crate::error::{Error, Result};
-use crate::model::{Firmware, Issued, Quota, Revocable, Time};
+use crate::model::{Asked, Facts, Firmware, Issued, Quota, Revocable, Time};
 
 /// How long to wait for another process that writes.
 const BUSY: Duration = Duration::from_secs(20);
@@ -24,12 +24,28 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens or makes it.
-    pub fn open(path: &Path) -> Result<Self> {
+    /// Opens it, or makes it if that is allowed.
+    pub fn open(path: &Path, open: Open) -> Result<Self> {
         let name = |e: rusqlite::Error| unavailable(format!("{}: {e}", path.display()));
-        let connection = Connection::open(path).map_err(name)?;
+        if open == Open::Existing && !path.exists() {
+            return Err(Error::new(input::FILE_NOT_FOUND, format!("there is no store {}", path.display())));
+        }
+        // Not as a URI: `file:x?mode=memory` is the name of a file like any other.
+        let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        flags.set(OpenFlags::SQLITE_OPEN_CREATE, open == Open::OrMake);
+        let connection = Connection::open_with_flags(path, flags).map_err(name)?;
         connection.busy_timeout(BUSY).map_err(name)?;
         connection.set_prepared_statement_cache_capacity(CACHE);
+        // Looked at before anything is changed: a file that is no store stays as it is.
+        let tables = |what: &str| {
+            let sql = format!("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND {what}");
+            connection.query_row(&sql, [], |row| row.get::<_, i64>(0)).map_err(name)
+        };
+        let ours = tables("name = 'ironroot_schema'")? != 0;
+        if !ours && (open == Open::Existing || tables("true")? != 0) {
+            let cause = format!("{} is no licence store", path.display());
+            return Err(Error::new(codes::STORE_SCHEMA, cause));
+        }
         // FULL: a commit is on the disk before it returns, also in a write-ahead log.
         connection.pragma_update(None, "journal_mode", "WAL").map_err(name)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(name)?;
@@ -149,6 +165,17 @@ impl Store for Sqlite {
         Ok(())
     }
 
+    async fn has_licences(&mut self, firmware: &str) -> Result<bool> {
+        let found = self.one("SELECT 1 FROM licence WHERE firmware = ?1 LIMIT 1", [firmware], |_| Ok(()))?;
+        Ok(found.is_some())
+    }
+
+    async fn remove_firmware(&mut self, firmware: &str) -> Result<()> {
+        self.change("DELETE FROM quota WHERE firmware = ?1", [firmware])?;
+        self.change("DELETE FROM firmware WHERE name = ?1", [firmware])?;
+        Ok(())
+    }
+
     async fn quota(&mut self, firmware: &str, site: &str) -> Result<Option<Quota>> {
         self.one(&format!("{QUOTA} WHERE firmware = ?1 AND site = ?2"), [firmware, site], quota)
     }
@@ -174,46 +201,43 @@ impl Store for Sqlite {
         Ok(())
     }
 
-    async fn licence(&mut self, firmware: &str, device: &str) -> Result<Option<Issued>> {
-        self.one(
-            "SELECT serial, licence FROM licence WHERE firmware = ?1 AND device = ?2",
-            [firmware, device],
-            |row| Ok(Issued { serial: row.get(0)?, licence: row.get(1)? }),
-        )
+    async fn look(&mut self, asked: &Asked<'_>) -> Result<Facts> {
+        Ok(Facts {
+            station_revoked: self.is_revoked(Revocable::Station, asked.station).await?,
+            device_revoked: self.is_revoked(Revocable::Device, asked.device).await?,
+            firmware: self.firmware(asked.firmware).await?,
+            noted: self.one("SELECT firmware, device FROM request WHERE id = ?1", [asked.id], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?,
+            issued: self.one(
+                "SELECT serial, licence FROM licence WHERE firmware = ?1 AND device = ?2",
+                [asked.firmware, asked.device],
+                |row| Ok(Issued { serial: row.get(0)?, licence: row.get(1)? }),
+            )?,
+            quota: self.quota(asked.firmware, asked.site).await?,
+        })
     }
 
-    async fn add_licence(
-        &mut self,
-        firmware: &str,
-        site: &str,
-        device: &str,
-        licence: &[u8],
-        time: Time,
-    ) -> Result<i64> {
+    async fn give(&mut self, asked: &Asked<'_>, licence: &[u8], time: Time) -> Result<i64> {
+        self.note(asked).await?;
         self.change(
             "INSERT INTO licence (firmware, site, device, licence, time) VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![firmware, site, device, licence, time],
+            params![asked.firmware, asked.site, asked.device, licence, time],
         )?;
         let serial = self.connection.last_insert_rowid();
         self.change(
             "UPDATE quota SET issued = issued + 1 WHERE firmware = ?1 AND site = ?2",
-            [firmware, site],
+            [asked.firmware, asked.site],
         )?;
         Ok(serial)
     }
 
-    async fn note_request(&mut self, id: &str, firmware: &str, device: &str) -> Result<bool> {
-        let known = self.one("SELECT firmware, device FROM request WHERE id = ?1", [id], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
-        })?;
-        if let Some((known_firmware, known_device)) = known {
-            return Ok(known_firmware == firmware && known_device == device);
-        }
+    async fn note(&mut self, asked: &Asked<'_>) -> Result<()> {
         self.change(
-            "INSERT INTO request (id, firmware, device) VALUES (?1, ?2, ?3)",
-            [id, firmware, device],
+            "INSERT INTO request (id, firmware, device) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO NOTHING",
+            [asked.id, asked.firmware, asked.device],
         )?;
-        Ok(true)
+        Ok(())
     }
 
     async fn is_revoked(&mut self, what: Revocable, id: &str) -> Result<bool> {

@@ -12,7 +12,7 @@ use ironroot_crypto::{P256PublicKey, Software};
 use ironroot_license_server::admin::{self, NewFirmware};
 use ironroot_license_server::client::{Client, Identity};
 use ironroot_license_server::pki::{self, Pair};
-use ironroot_license_server::store::{AnyStore, Location};
+use ironroot_license_server::store::{AnyStore, Location, Open};
 use ironroot_license_server::vault::Vault;
 use ironroot_sfi::build::raw_signature;
 use ironroot_sfi::{Certificate, DeviceKey, PackageId, Product};
@@ -103,7 +103,7 @@ impl Owner {
     pub fn with_store<T>(&self, act: impl AsyncFnOnce(&mut AnyStore) -> T) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
-            let mut store = AnyStore::open(&self.location).await.expect("the store opens");
+            let mut store = AnyStore::open(&self.location, Open::OrMake).await.expect("the store opens");
             act(&mut store).await
         })
     }
@@ -162,6 +162,7 @@ impl Owner {
         let store = match &self.location {
             Location::Sqlite(path) => path.display().to_string(),
             Location::Postgres(url) => url.clone(),
+            Location::Unusable(why) => panic!("{why}"),
         };
         let file = |name| self.path(name).into_os_string();
         let mut child = Command::new(env!("CARGO_BIN_EXE_license-server"))

@@ -5,16 +5,21 @@ use std::io::{BufReader, BufWriter, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use ironroot_license_server::store::with_store;
+use ironroot_license_server::store::{Open, with_store};
 use ironroot_license_server::{admin, audit};
 
 use super::StoreOption;
 use crate::atomic::{Access, Existing, Pending};
 use crate::error::{Failure, Result};
+use crate::files;
 use crate::report::{GOOD, Reporter};
 
 /// Export and check the hash-chained audit log
 #[derive(Subcommand, Debug)]
+#[command(after_help = "\
+Examples:
+  ironroot license audit export -o audit.jsonl
+  ironroot license audit verify audit.jsonl")]
 pub enum Audit {
     /// Write the log as JSON Lines
     Export(Export),
@@ -24,6 +29,10 @@ pub enum Audit {
 
 /// Arguments of `audit export`.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ironroot license audit export -o audit.jsonl
+  ironroot license audit export -o audit.jsonl --force --store postgres://licenses@db/licenses")]
 pub struct Export {
     /// File to write
     #[arg(short, long, value_name = "FILE")]
@@ -37,10 +46,29 @@ pub struct Export {
 
 /// Arguments of `audit verify`.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+A chain of hashes shows every change but one: entries missing at its end. Keep the last hash of each export where \
+the owner of the store cannot write, and ask for it.
+
+Examples:
+  ironroot license audit verify audit.jsonl
+  ironroot license audit verify audit.jsonl --entries 1204 \\
+      --last-hash 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+  ironroot license audit verify today.jsonl \\
+      --earlier-hash 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
 pub struct Verify {
     /// The exported log
     #[arg(value_name = "FILE")]
     log: PathBuf,
+    /// The hash that its last entry must have
+    #[arg(long, value_name = "HASH", value_parser = super::stock::id)]
+    last_hash: Option<String>,
+    /// The number of entries that it must have
+    #[arg(long, value_name = "N")]
+    entries: Option<u64>,
+    /// A hash that an earlier export ended with: the log must go on from there
+    #[arg(long, value_name = "HASH", value_parser = super::stock::id)]
+    earlier_hash: Option<String>,
 }
 
 /// Runs the command.
@@ -53,9 +81,11 @@ pub fn run(args: &Audit, report: &mut Reporter<'_>) -> Result {
 
 fn export(args: &Export, report: &mut Reporter<'_>) -> Result {
     let refused = |e: &std::io::Error| Failure::write(&args.output, e);
+    let store = args.store.store.files();
+    files::not_an_input(&args.output, store.iter().map(PathBuf::as_path))?;
     let existing = if args.force { Existing::Replace } else { Existing::Keep };
     let mut output = Pending::create(&args.output, Access::Public, existing).map_err(|e| refused(&e))?;
-    let count = with_store(&args.store.store, async |store| {
+    let count = with_store(&args.store.store, Open::Existing, async |store| {
         let mut writer = BufWriter::new(output.file());
         let count = admin::export(store, &mut writer).await?;
         let flushed = writer.flush();
@@ -71,8 +101,13 @@ fn export(args: &Export, report: &mut Reporter<'_>) -> Result {
 
 fn verify(args: &Verify, report: &mut Reporter<'_>) -> Result {
     let log = File::open(&args.log).map_err(|e| Failure::read(&args.log, &e))?;
-    let summary =
-        audit::verify(BufReader::new(log)).map_err(|e| Failure::from(e).about(args.log.display()))?;
+    let known = audit::Known {
+        last_hash: args.last_hash.clone(),
+        entries: args.entries,
+        earlier_hash: args.earlier_hash.clone(),
+    };
+    let summary = audit::verify_known(BufReader::new(log), &known)
+        .map_err(|e| Failure::from(e).about(args.log.display()))?;
     let mut text = format!(
         "{GOOD}intact{GOOD:#}: {} entries, {} licences, {} given again, {} refused",
         summary.entries, summary.issued, summary.reissued, summary.refused

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use ironroot_codes::licence as codes;
 use ironroot_license_server::pki::{self, Pair};
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -12,8 +13,15 @@ use crate::error::{Failure, Result};
 use crate::files;
 use crate::report::Reporter;
 
+/// The files of an authority.
+const CERTIFICATE: &str = "authority.pem";
+const KEY: &str = "authority.key";
+
 /// Make an authority for stations and server
 #[derive(Subcommand, Debug)]
+#[command(after_help = "\
+Examples:
+  ironroot license ca new ca/ --host licenses.example")]
 pub enum Ca {
     /// Make an authority and the server's certificate: authority.pem, authority.key, server.pem, server.key
     New(NewCa),
@@ -21,12 +29,15 @@ pub enum Ca {
 
 /// Arguments of `ca new`.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ironroot license ca new ca/ --host licenses.example --host 10.0.0.7")]
 pub struct NewCa {
     /// Directory to write to; made if it is not there
     #[arg(value_name = "DIR")]
     dir: PathBuf,
     /// Name of the authority
-    #[arg(long, default_value = "Ironroot licence server")]
+    #[arg(long, default_value = "Ironroot licence server", value_parser = super::line)]
     name: String,
     /// Host name or address of the server; may be repeated
     #[arg(long = "host", value_name = "HOST", default_values = ["localhost", "127.0.0.1"])]
@@ -38,6 +49,9 @@ pub struct NewCa {
 
 /// Make certificates for stations
 #[derive(Subcommand, Debug)]
+#[command(after_help = "\
+Examples:
+  ironroot license station new line-1 --site plant-a --ca ca/ -o stations/")]
 pub enum Station {
     /// Make a station's certificate and key: NAME.pem, NAME.key
     New(NewStation),
@@ -45,12 +59,15 @@ pub enum Station {
 
 /// Arguments of `station new`.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ironroot license station new line-1 --site plant-a --ca ca/ -o stations/")]
 pub struct NewStation {
     /// Name of the station
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", value_parser = super::name)]
     name: String,
     /// Site that its quota belongs to
-    #[arg(long)]
+    #[arg(long, value_parser = super::name)]
     site: String,
     /// Directory of `license ca new`
     #[arg(long, value_name = "DIR")]
@@ -84,14 +101,18 @@ pub fn ca(args: &Ca, report: &mut Reporter<'_>) -> Result {
 /// Runs `license station`.
 pub fn station(args: &Station, report: &mut Reporter<'_>) -> Result {
     let Station::New(args) = args;
-    let read = |name: &str| -> Result<String> {
-        let path = args.ca.join(name);
-        String::from_utf8(files::read(&path)?).map_err(|e| {
-            Failure::new(ironroot_codes::licence::SERVER_START, e.to_string()).about(path.display())
+    let text = |name: &str, bytes: Vec<u8>| {
+        String::from_utf8(bytes).map_err(|_| {
+            Failure::new(codes::AUTHORITY_UNUSABLE, "the file is no PEM").about(args.ca.join(name).display())
         })
     };
-    let authority = Pair { certificate: read("authority.pem")?, key: Zeroizing::new(read("authority.key")?) };
-    let pair = pki::station(&authority, &args.site, &args.name, i64::from(args.days))?;
+    let mut key = files::read_secret(&args.ca.join(KEY))?;
+    let authority = Pair {
+        certificate: text(CERTIFICATE, files::read(&args.ca.join(CERTIFICATE))?)?,
+        key: Zeroizing::new(text(KEY, std::mem::take(&mut *key))?),
+    };
+    let pair = pki::station(&authority, &args.site, &args.name, i64::from(args.days))
+        .map_err(|e| Failure::from(e).about(format!("{}: {CERTIFICATE}, {KEY}", args.ca.display())))?;
     std::fs::create_dir_all(&args.output).map_err(|e| Failure::write(&args.output, &e))?;
     write_pair(&args.output, &args.name, &pair)?;
     let path = args.output.join(format!("{}.pem", args.name));

@@ -10,6 +10,12 @@ use crate::report::Reporter;
 
 /// Serve licences until SIGTERM or Ctrl-C; logs go to standard error as JSON (RUST_LOG chooses)
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ironroot license serve --tls-certificate ca/server.pem --tls-key ca/server.key --station-authority ca/authority.pem \\
+      --maker maker.pub.pem --vault vault.json --passphrase-file pass --listen 0.0.0.0:8443
+  ironroot license serve --tls-certificate ca/server.pem --tls-key ca/server.key --station-authority ca/authority.pem \\
+      --maker maker.pub.pem --vault 'pkcs11:token=owner;object=master' --store postgres://licenses@db/licenses")]
 pub struct Serve {
     #[command(flatten)]
     server: Arguments,

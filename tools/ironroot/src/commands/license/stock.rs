@@ -3,18 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use ironroot_codes::{Code, input, install};
-use ironroot_crypto::{Crypto, Software};
+use ironroot_codes::input;
 use ironroot_license_server::admin::{self, NewFirmware};
 use ironroot_license_server::model::{self, Revocable, Time};
-use ironroot_license_server::store::{Store, with_store};
-use ironroot_sfi::PackageId;
-use ironroot_sfi::package::{HEADER_LEN, Header};
+use ironroot_license_server::store::{Open, Store, with_store};
 use serde_json::json;
-use zeroize::Zeroizing;
 
-use super::StoreOption;
 use super::vault::VaultOptions;
+use super::{StoreOption, package};
 use crate::error::{Failure, Result};
 use crate::files;
 use crate::report::{BOLD, Reporter};
@@ -23,18 +19,32 @@ const DAY: Time = 24 * 60 * 60 * 1000;
 
 /// Register firmware that licences are given for
 #[derive(Subcommand, Debug)]
+#[command(after_help = "\
+Examples:
+  ironroot license firmware add pump-1.2 --package pump.sfi --key pump.key --vault vault.json --passphrase-file pass
+  ironroot license firmware list")]
 pub enum Firmware {
-    /// Register a package and its key; the key is stored wrapped by the vault
+    /// Register a package and its key, once they are checked as a device would; the key is stored wrapped by the vault
     Add(AddFirmware),
     /// List registered firmware
+    #[command(after_help = "\
+Examples:
+  ironroot license firmware list
+  ironroot license firmware list --store postgres://licenses@db/licenses --json")]
     List(StoreOption),
+    /// Remove a firmware and its quotas, as long as no licence was given for it
+    Remove(RemoveFirmware),
 }
 
 /// Arguments of `firmware add`.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ironroot license firmware add pump-1.2 --package pump.sfi --key pump.key --vault vault.json --passphrase-file pass
+  ironroot license firmware add pump-1.2 --package pump.sfi --key pump.key --vault 'pkcs11:token=owner;object=master'")]
 pub struct AddFirmware {
     /// Name that stations ask for
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", value_parser = super::name)]
     name: String,
     /// The package, of `ironroot sfi create`
     #[arg(long, value_name = "FILE")]
@@ -51,12 +61,37 @@ pub struct AddFirmware {
     store: StoreOption,
 }
 
+/// Arguments of `firmware remove`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Devices that have a licence count for ever: then close the quotas instead.
+
+Examples:
+  ironroot license firmware remove pump-1.2")]
+pub struct RemoveFirmware {
+    /// Its name
+    #[arg(value_name = "NAME")]
+    name: String,
+    #[command(flatten)]
+    store: StoreOption,
+}
+
 /// Say how many devices of a site may get a firmware
 #[derive(Subcommand, Debug)]
+#[command(after_help = "\
+Examples:
+  ironroot license quota create pump-1.2 --site plant-a --granted 1000 --expires 2027-01-31
+  ironroot license quota show
+  ironroot license quota grant pump-1.2 --site plant-a --more 500
+  ironroot license quota close pump-1.2 --site plant-a")]
 pub enum Quota {
     /// Create a quota
     Create(CreateQuota),
     /// Show quotas and how much of them is used
+    #[command(after_help = "\
+Examples:
+  ironroot license quota show
+  ironroot license quota show --json")]
     Show(StoreOption),
     /// Grant more devices
     Grant(GrantQuota),
@@ -70,8 +105,8 @@ pub struct Which {
     /// Name of the firmware
     #[arg(value_name = "FIRMWARE")]
     firmware: String,
-    /// Site
-    #[arg(long)]
+    /// Site, as the certificates of its stations name it
+    #[arg(long, value_parser = super::line)]
     site: String,
     #[command(flatten)]
     store: StoreOption,
@@ -79,6 +114,10 @@ pub struct Which {
 
 /// Arguments of `quota create`.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ironroot license quota create pump-1.2 --site plant-a --granted 1000
+  ironroot license quota create pump-1.2 --site plant-a --granted 1000 --expires 2027-01-31")]
 pub struct CreateQuota {
     #[command(flatten)]
     which: Which,
@@ -92,6 +131,9 @@ pub struct CreateQuota {
 
 /// Arguments of `quota grant`.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ironroot license quota grant pump-1.2 --site plant-a --more 500")]
 pub struct GrantQuota {
     #[command(flatten)]
     which: Which,
@@ -102,6 +144,9 @@ pub struct GrantQuota {
 
 /// Arguments of `quota close`.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ironroot license quota close pump-1.2 --site plant-a")]
 pub struct CloseQuota {
     #[command(flatten)]
     which: Which,
@@ -109,10 +154,21 @@ pub struct CloseQuota {
 
 /// Revoke a device or a station: it gets no licence any more, also none that it had
 #[derive(Subcommand, Debug)]
+#[command(after_help = "\
+Examples:
+  ironroot license revoke device 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
 pub enum Revoke {
     /// Revoke a device, by its id in the audit log
+    #[command(after_help = "\
+Examples:
+  ironroot license revoke device 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
     Device(Id),
     /// Revoke a station, by the SHA-256 of its certificate
+    #[command(after_help = "\
+`openssl x509 -in line-1.pem -outform DER | sha256sum` prints the id.
+
+Examples:
+  ironroot license revoke station 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
     Station(Id),
 }
 
@@ -126,11 +182,12 @@ pub struct Id {
     store: StoreOption,
 }
 
-fn id(text: &str) -> std::result::Result<String, String> {
+/// A SHA-256 in hexadecimal.
+pub fn id(text: &str) -> std::result::Result<String, String> {
     if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         Ok(text.to_ascii_lowercase())
     } else {
-        Err("an id has 64 hexadecimal digits".into())
+        Err("it has 64 hexadecimal digits".into())
     }
 }
 
@@ -138,8 +195,9 @@ fn id(text: &str) -> std::result::Result<String, String> {
 pub fn firmware(args: &Firmware, report: &mut Reporter<'_>) -> Result {
     match args {
         Firmware::Add(args) => add(args, report),
+        Firmware::Remove(args) => remove(args, report),
         Firmware::List(store) => {
-            let all = with_store(&store.store, async |store| store.firmwares().await)?;
+            let all = with_store(&store.store, Open::Existing, async |store| store.firmwares().await)?;
             for firmware in &all {
                 let data = json!({
                     "firmware": firmware.name, "package": firmware.package.to_string(), "product": firmware.product,
@@ -154,40 +212,53 @@ pub fn firmware(args: &Firmware, report: &mut Reporter<'_>) -> Result {
 }
 
 fn add(args: &AddFirmware, report: &mut Reporter<'_>) -> Result {
-    let about = |code: Code, cause: &str| Failure::new(code, cause).about(args.package.display());
-    let package = files::read(&args.package)?;
-    let head: &[u8; HEADER_LEN] = package
-        .first_chunk()
-        .ok_or_else(|| about(install::PACKAGE_TRUNCATED, "it is shorter than a header"))?;
-    let header = Header::parse(head).map_err(|code| about(code, "the header"))?;
-    let id = Software.sha256_of(head).first_chunk().copied().unwrap_or_default();
-    let key = Zeroizing::new(files::read(&args.key)?);
+    let key = files::read_secret(&args.key)?;
     let key: &[u8; 16] = key.as_slice().try_into().map_err(|_| {
         Failure::new(input::KEY_ALGORITHM, "a firmware key has 16 bytes").about(args.key.display())
     })?;
+    let package = package::checked(&args.package, key)?;
+    let header = &package.header;
+    let least_version = args.least_version.unwrap_or(header.version);
+    if least_version > header.version {
+        let cause = format!("--least-version {least_version}: the package is of version {}", header.version);
+        return Err(
+            Failure::new(input::USAGE, cause).fix("No device would install it: give its version or less.")
+        );
+    }
     let vault = args.vault.open(report)?;
     let product = header.product.to_string();
     let new = NewFirmware {
         name: &args.name,
-        package: PackageId(id),
+        package: package.id,
         product: &product,
-        least_version: args.least_version.unwrap_or(header.version),
+        least_version,
         least_services: header.least_services,
         key,
     };
-    with_store(&args.store.store, async |store| admin::add_firmware(store, &vault, &new).await)?;
+    with_store(&args.store.store, Open::OrMake, async |store| {
+        admin::add_firmware(store, &vault, &new).await
+    })?;
     let data = json!({ "firmware": args.name, "package": new.package.to_string(), "product": product });
     report.result("license firmware add", data, format!("{}: package {}", args.name, new.package));
+    Ok(())
+}
+
+fn remove(args: &RemoveFirmware, report: &mut Reporter<'_>) -> Result {
+    with_store(&args.store.store, Open::Existing, async |store| {
+        admin::remove_firmware(store, &args.name).await
+    })?;
+    let data = json!({ "firmware": args.name });
+    report.result("license firmware remove", data, format!("{}: removed, with its quotas", args.name));
     Ok(())
 }
 
 /// Runs `license quota`.
 pub fn quota(args: &Quota, report: &mut Reporter<'_>) -> Result {
     let changed = match args {
-        Quota::Show(store) => with_store(&store.store, async |store| store.quotas().await)?,
+        Quota::Show(store) => with_store(&store.store, Open::Existing, async |store| store.quotas().await)?,
         Quota::Create(CreateQuota { which, granted, expires }) => {
             let expires = expires.as_deref().map(end_of_day).transpose()?;
-            let quota = with_store(&which.store.store, async |store| {
+            let quota = with_store(&which.store.store, Open::Existing, async |store| {
                 let (firmware, site) = (&which.firmware, &which.site);
                 admin::create_quota(store, firmware, site, i64::from(*granted), expires).await?;
                 store.quota(firmware, site).await
@@ -195,12 +266,12 @@ pub fn quota(args: &Quota, report: &mut Reporter<'_>) -> Result {
             quota.into_iter().collect()
         }
         Quota::Grant(GrantQuota { which, more }) => {
-            vec![with_store(&which.store.store, async |store| {
+            vec![with_store(&which.store.store, Open::Existing, async |store| {
                 admin::grant(store, &which.firmware, &which.site, *more).await
             })?]
         }
         Quota::Close(CloseQuota { which }) => {
-            vec![with_store(&which.store.store, async |store| {
+            vec![with_store(&which.store.store, Open::Existing, async |store| {
                 admin::close(store, &which.firmware, &which.site).await
             })?]
         }
@@ -250,7 +321,7 @@ pub fn revoke(args: &Revoke, report: &mut Reporter<'_>) -> Result {
         Revoke::Device(args) => (Revocable::Device, args),
         Revoke::Station(args) => (Revocable::Station, args),
     };
-    with_store(&args.store.store, async |store| admin::revoke(store, what, &args.id).await)?;
+    with_store(&args.store.store, Open::Existing, async |store| admin::revoke(store, what, &args.id).await)?;
     let data = json!({ "what": what.name(), "id": args.id });
     report.result("license revoke", data, format!("{} {} is revoked", what.name(), args.id));
     Ok(())

@@ -19,6 +19,9 @@ use crate::report::Reporter;
 
 /// Make a vault: a master key in a file, under a passphrase
 #[derive(Subcommand, Debug)]
+#[command(after_help = "\
+Examples:
+  ironroot license vault new vault.json --passphrase-file pass")]
 pub enum VaultCommand {
     /// Make a vault file; it is encrypted under the passphrase and readable by its owner only
     New(New),
@@ -26,6 +29,9 @@ pub enum VaultCommand {
 
 /// Arguments of `vault new`.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ironroot license vault new vault.json --passphrase-file pass")]
 pub struct New {
     /// Vault file to write
     #[arg(value_name = "VAULT")]
