@@ -14,7 +14,7 @@ use ironroot_boot::update::Mode;
 use super::case::Case;
 use super::encryption::Encryption;
 use super::flash::{Effect, Store};
-use super::layout::{Depth, LAYOUTS, Layout};
+use super::layout::{Depth, Device, Layout, Stage, layouts};
 use super::loader::Loader;
 use super::play::{CutAt, Failure, Kind, Next, Player, Position, Segment, choices};
 use super::results::{Heat, Outcome, Row, Shard};
@@ -82,7 +82,7 @@ impl Campaign {
     pub fn setups(&self) -> Vec<Setup> {
         let mut setups = Vec::new();
         for (mode, _) in MODES {
-            for layout in LAYOUTS {
+            for layout in layouts().iter().filter(|layout| layout.has(mode)) {
                 for encryption in Encryption::ALL {
                     for scenario in SCENARIOS {
                         let wanted = chosen(&self.modes, &mode)
@@ -203,6 +203,13 @@ fn is_central(scenario: &Scenario) -> bool {
     matches!(scenario.name, "confirm" | "revert")
 }
 
+/// The layout on which every encryption is tried with images of every size.
+const EVERY_ENCRYPTION: &str = "l4";
+/// The first so many encryptions are tried on every layout.
+const USUAL: usize = 4;
+/// More sectors than this are many.
+const LARGE: usize = 24;
+
 /// With which images a scenario is tried.
 fn sizes(
     full: bool,
@@ -216,19 +223,59 @@ fn sizes(
         return &[];
     }
     let central = is_central(scenario);
-    // All pairs of cuts are many; and what a cipher can change does not depend on which one it is.
+    if let Some(device) = layout.device {
+        // A stage has one image.
+        let alone = scenario.images.len() == 1;
+        return if alone { device_sizes(full, layout, device, encryption, scenario) } else { &[] };
+    }
+    // What a cipher can change does not depend on which one it is, but for the length of what the trailer keeps: every
+    // encryption is tried with every size on one layout, on the way there and back.
+    let there_and_back = if mode == Mode::OverwriteOnly { "confirm" } else { "revert" };
+    if full && layout.name == EVERY_ENCRYPTION && scenario.name == there_and_back {
+        return &Sizes::ALL;
+    }
+    // All pairs of cuts are many.
     let pairs = layout.depth == Depth::Pairs;
+    let usual = Encryption::ALL.iter().take(USUAL).any(|usual| *usual == encryption);
     match (full, central, encryption) {
-        (false, true, Encryption::None) => &[Sizes::Edge],
-        (false, ..) => &[Sizes::Small],
-        (true, true, Encryption::None) if pairs => &[Sizes::Edge, Sizes::Largest],
-        (true, true, Encryption::None) => &Sizes::ALL,
-        (true, true, Encryption::P256Aes128) if !pairs => &[Sizes::Largest, Sizes::Edge],
-        (true, true, _) => &[Sizes::Edge],
-        (true, false, Encryption::None) if !pairs => &[Sizes::Grow, Sizes::Shrink],
-        (true, false, Encryption::None) => &[Sizes::Grow],
-        (true, false, Encryption::P256Aes128) if !pairs => &[Sizes::Grow],
-        (true, false, _) => &[],
+        (false, true, Encryption::NONE) => &[Sizes::Edge],
+        (false, ..) if usual => &[Sizes::Small],
+        (true, true, Encryption::NONE) if pairs => &[Sizes::Edge, Sizes::Largest],
+        (true, true, Encryption::NONE) => &Sizes::ALL,
+        (true, true, Encryption::P256_AES128) if !pairs => &[Sizes::Largest, Sizes::Edge],
+        (true, true, _) if usual => &[Sizes::Edge],
+        (true, false, Encryption::NONE) if !pairs => &[Sizes::Grow, Sizes::Shrink],
+        (true, false, Encryption::NONE) => &[Sizes::Grow],
+        (true, false, Encryption::P256_AES128) if !pairs => &[Sizes::Grow],
+        (true, false, _) if usual => &[Sizes::Small],
+        _ => &[],
+    }
+}
+
+/// The same where a boot stage fixes modes and encryption: in that encryption, and without.
+fn device_sizes(
+    full: bool,
+    layout: &Layout,
+    device: Device,
+    encryption: Encryption,
+    scenario: &Scenario,
+) -> &'static [Sizes] {
+    let central = is_central(scenario);
+    // A swap has as many operations as there are sectors. With many of them, the scripts that move images there and back.
+    let large = layout.primary.1.len() > LARGE;
+    match (full, central, encryption) {
+        (false, true, Encryption::P256_AES128) if large => &[Sizes::Small],
+        (false, true, Encryption::P256_AES128) => &[Sizes::Largest],
+        (false, false, Encryption::P256_AES128) if !large => &[Sizes::Small],
+        (true, true, Encryption::P256_AES128) if large => match scenario.name {
+            "revert" => &[Sizes::Largest],
+            _ => &[Sizes::Edge],
+        },
+        (true, true, Encryption::P256_AES128) => &Sizes::ALL,
+        (true, false, Encryption::P256_AES128) if large && scenario.name != "bootstrap" => &[],
+        (true, false, Encryption::P256_AES128) => &[Sizes::Grow],
+        (true, true, Encryption::NONE) if !large && device.stage == Stage::Engine => &[Sizes::Edge],
+        _ => &[],
     }
 }
 
@@ -292,7 +339,7 @@ impl Trial<'_> {
                     }
                 }
             }
-            store.interrupt(&self.world.geometries, operation, Effect::After, &mut Rng::new(0));
+            store.apply(&self.world.geometries, operation);
         }
     }
 
@@ -329,7 +376,7 @@ impl Trial<'_> {
                     self.case.cuts.pop();
                 }
             }
-            store.interrupt(&self.world.geometries, operation, Effect::After, &mut Rng::new(0));
+            store.apply(&self.world.geometries, operation);
         }
     }
 
@@ -341,7 +388,7 @@ impl Trial<'_> {
             let index = draw.below(segment.operations.len());
             let mut store = segment.store.clone();
             for operation in segment.operations.iter().take(index) {
-                store.interrupt(&self.world.geometries, operation, Effect::After, &mut Rng::new(0));
+                store.apply(&self.world.geometries, operation);
             }
             let operation = &segment.operations[index];
             let geometry = &self.world.geometries[operation.area];

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use super::encryption::Encryption;
 use super::flash::Effect;
-use super::layout::Layout;
+use super::layout::{Layout, layouts};
 use super::play::CutAt;
 use super::scenario::{Scenario, Sizes};
 use super::world::{MODES, Setup};
@@ -78,7 +78,7 @@ impl FromStr for Case {
         let (mode, _) = named("mode", mode, MODES, |(_, name)| name)?;
         let setup = Setup {
             mode,
-            layout: named("layout", layout, super::layout::LAYOUTS, |layout: &&Layout| layout.name)?,
+            layout: named("layout", layout, layouts(), |layout: &&Layout| layout.name)?,
             encryption: named("encryption", encryption, Encryption::ALL, |encryption| encryption.name())?,
             scenario: named("scenario", scenario, super::scenario::SCENARIOS, |s: &&Scenario| s.name)?,
             sizes: named("size", sizes, Sizes::ALL, |sizes| sizes.name())?,

@@ -17,10 +17,9 @@ const MARK: u8 = 0x5A;
 /// Bytes of a record where the write unit is smaller.
 const RECORD: u32 = 16;
 
-/// The area of the log, in the cells of `like`.
-pub fn geometry(like: &Geometry) -> Geometry {
-    let cells = CellKind { unit: like.unit, erased: like.erased, write_once: like.write_once, ecc: like.ecc };
-    Geometry::new(&[RECORDS * like.unit.max(RECORD)], cells)
+/// The area of the log.
+pub fn geometry(cells: CellKind) -> Geometry {
+    Geometry::new(&[RECORDS * cells.unit.max(RECORD)], cells)
 }
 
 /// The log.

@@ -1,4 +1,7 @@
-//! The loader under trial: the engine of `crates/boot`, behind a narrow interface, so that a worse one can take its place.
+//! The loader under trial: the engine of `crates/boot`, behind a narrow interface, so that a worse one can take its place;
+//! and where STiRoT installs, a model of that.
+
+mod stirot;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -13,7 +16,7 @@ use super::counters::Log;
 use super::crypto::Memo;
 use super::encryption::Keys;
 use super::flash::{Area, Machine};
-use super::world::{COUNTERS, Made, RAM, RAM_SIZE, SCRATCH, World, primary, secondary, write_padded};
+use super::world::{COUNTERS, Made, RAM, SCRATCH, World, primary, secondary, write_padded};
 
 /// Bytes of the engine's copy buffer.
 const BUFFER: usize = 512;
@@ -58,7 +61,7 @@ impl Device {
         if let Some(secrets) = &world.secrets {
             machine.watch(Rc::clone(secrets));
         }
-        let ram = if world.loads() { vec![0; RAM_SIZE as usize] } else { Vec::new() };
+        let ram = vec![0; world.ram_size()];
         Device { machine: machine.shared(), ram, memo: Memo::new(), keys: world.setup.encryption.keys() }
     }
 
@@ -92,12 +95,16 @@ pub trait Loader {
 
     /// The application erases this slot and writes an update to it.
     fn receive(&self, world: &World, device: &mut Device, slot: usize, update: &Made) -> Result<(), String> {
-        let mut area = device.area(slot);
-        for sector in 0..area.sector_count() {
-            area.erase(sector).map_err(|error| format!("{error:?}"))?;
-        }
-        write_padded(&mut area, world.update_offset(), &update.sent).map_err(|error| format!("{error:?}"))
+        receive(world, device, slot, update)
     }
+}
+
+fn receive(world: &World, device: &mut Device, slot: usize, update: &Made) -> Result<(), String> {
+    let mut area = device.area(slot);
+    for sector in 0..area.sector_count() {
+        area.erase(sector).map_err(|error| format!("{error:?}"))?;
+    }
+    write_padded(&mut area, world.update_offset(), &update.sent).map_err(|error| format!("{error:?}"))
 }
 
 /// The engine.
@@ -105,7 +112,25 @@ pub trait Loader {
 pub struct Engine;
 
 impl Loader for Engine {
+    fn ask(&self, world: &World, device: &mut Device, slot: usize, permanent: bool) -> Result<(), String> {
+        if world.is_stirot() {
+            return stirot::ask(world, device, slot);
+        }
+        let mut area = device.area(slot);
+        app::request(&mut area, &world.trailer, permanent).map_err(|code| code.to_string())
+    }
+
+    fn receive(&self, world: &World, device: &mut Device, slot: usize, update: &Made) -> Result<(), String> {
+        if world.is_stirot() {
+            return stirot::receive(device, slot, update);
+        }
+        receive(world, device, slot, update)
+    }
+
     fn boot(&self, world: &World, device: &mut Device) -> Result<Vec<Said>, String> {
+        if world.is_stirot() {
+            return stirot::boot(world, device).map(|said| vec![said]);
+        }
         let pairs = world.images.len();
         let mut areas: Vec<(Area, Area)> =
             (0..pairs).map(|image| (device.area(primary(image)), device.area(secondary(image)))).collect();

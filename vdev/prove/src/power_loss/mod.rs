@@ -8,8 +8,9 @@
 //!    case in one word, from which it can be played again; `results` counts and joins.
 //! 4. Cryptography is real; verdicts of signatures are remembered (`crypto`).
 //!
-//! What the model leaves out: a unit that reads as erased although its programming or its erase was interrupted (here it is
-//! erased), reads that differ from one time to the next, and wear. No loader can tell those from good cells by reading.
+//! What the model leaves out: a unit that reads as erased although its *programming* was interrupted (here it is erased), reads
+//! that differ from one time to the next, and wear. No loader can tell those from good cells by reading. An *erase* that was
+//! interrupted leaves nothing that may be programmed, however it reads: a loader can tell by what it was about to do.
 
 pub mod campaign;
 pub mod case;

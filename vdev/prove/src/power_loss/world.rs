@@ -6,13 +6,13 @@ use std::rc::Rc;
 use ironroot_boot::update::{Counters, Flash, FlashError, ImageConfig, ImageSlots, Mode, TrailerLayout, app};
 use ironroot_crypto::SigningKey;
 use ironroot_image::build::Builder;
-use ironroot_image::{PublicKey, RamWindow, Version};
+use ironroot_image::{Dialect, PublicKey, RamWindow, Version};
 
 use super::counters;
 use super::crypto::Memo;
 use super::encryption::Encryption;
 use super::flash::{Area, Geometry, Machine, Store};
-use super::layout::Layout;
+use super::layout::{Layout, Stage, saved_keys};
 use super::scenario::{Scenario, Sizes, Spec};
 use super::secrets::Secrets;
 use super::truth::Which;
@@ -37,7 +37,7 @@ pub const fn secondary(image: usize) -> usize {
 const HEADER: u16 = 64;
 /// Where images are loaded to, if they are.
 pub const RAM: u32 = 0x2400_0000;
-/// And how much room is there: more than any slot of the tables has.
+/// And how much room is there: more than any slot of the tables has that images are loaded from.
 pub const RAM_SIZE: u32 = 64 * 1024;
 /// Least payload.
 const LEAST_PAYLOAD: u32 = 64;
@@ -142,24 +142,15 @@ impl World {
         let fault = |why: &dyn fmt::Display| Unfit::Fault(why.to_string());
         let pairs = setup.scenario.images.len();
         let [first, second, scratch] = setup.layout.geometries();
-        let mut geometries = vec![scratch, counters::geometry(&first)];
+        let mut geometries = vec![scratch, counters::geometry(setup.layout.counters())];
         for _ in 0..pairs {
             geometries.extend([first.clone(), second.clone()]);
         }
-        let mut config = ImageConfig::new(
-            setup.mode,
-            u32::from(setup.layout.max_align),
-            u32::from(setup.layout.max_sectors),
-        );
-        config.saved_keys = setup.encryption.saved_keys();
-        config.policy.encrypted = setup.encryption != Encryption::None;
-        config.require_counter = true;
-        config.bootstrap = setup.scenario.empty;
-        if setup.mode == Mode::RamLoad {
-            config.trial = true;
-            config.policy.ram_load = Some(RamWindow { start: RAM, size: RAM_SIZE });
-        }
+        let config = config(setup);
         let (trailer, most) = limits(&geometries, config)?;
+        if setup.layout.device.is_some_and(|device| trailer.size() > device.trailer_room) {
+            return Err(fault(&"the trailer reaches in front of its room"));
+        }
         let scalar = [0x5A; 32];
         let signer = SigningKey::from_scalar(&scalar).map_err(|_| fault(&"the signing key"))?;
         let mut world = World {
@@ -195,6 +186,26 @@ impl World {
         self.setup.mode == Mode::RamLoad
     }
 
+    /// Whether STiRoT installs: what is installed stays as it was sent, and runs from RAM.
+    pub fn is_stirot(&self) -> bool {
+        self.setup.layout.device.is_some_and(|device| device.stage == Stage::Stirot)
+    }
+
+    /// Whether images run from RAM, and are in flash as they were sent.
+    pub fn runs_in_ram(&self) -> bool {
+        self.loads() || self.is_stirot()
+    }
+
+    /// Bytes of RAM that images are loaded to: under STiRoT, a slot.
+    pub fn ram_size(&self) -> usize {
+        let slot = self.geometries.get(primary(0)).map_or(0, Geometry::size);
+        match (self.loads(), self.is_stirot()) {
+            (true, _) => RAM_SIZE as usize,
+            (_, true) => slot as usize,
+            _ => 0,
+        }
+    }
+
     fn make_images(&mut self, most: u32, signer: &SigningKey) -> Result<(), Unfit> {
         let setup = self.setup;
         let mut rng = Rng::new(setup.seed ^ 0x1234_5678);
@@ -228,7 +239,7 @@ impl World {
             let [first, ..] = made.as_slice() else { return Err("a slot pair without images".to_owned()) };
             let (slot, bytes, offset) = match (self.setup.scenario.empty, made.get(1)) {
                 (true, Some(next)) => (secondary(image), &next.sent, self.update_offset()),
-                _ if self.loads() => (primary(image), &first.sent, 0),
+                _ if self.runs_in_ram() => (primary(image), &first.sent, 0),
                 _ => (primary(image), &first.plain, 0),
             };
             let mut area = Area::new(&machine, slot);
@@ -247,11 +258,11 @@ impl World {
     }
 
     fn secrets(&self) -> Option<Secrets> {
-        if self.setup.encryption == Encryption::None {
+        if self.setup.encryption == Encryption::NONE {
             return None;
         }
         // Where images run from RAM no flash needs them in clear.
-        let open = |area: usize| !self.loads() && area >= 2 && area.is_multiple_of(2);
+        let open = |area: usize| !self.runs_in_ram() && area >= 2 && area.is_multiple_of(2);
         let open = (0..self.geometries.len()).map(open).collect();
         let mut secrets = Secrets::new(open);
         for (image, made) in self.images.iter().enumerate() {
@@ -272,13 +283,39 @@ impl World {
 /// Writes bytes from `offset` on, the last unit filled with erased bytes, in pieces of one sector or less.
 pub fn write_padded(area: &mut dyn Flash, offset: u32, bytes: &[u8]) -> Result<(), FlashError> {
     const PIECE: usize = 1024;
-    let unit = area.write_size() as usize;
+    let unit = area.write_size().max(area.cipher_block()) as usize;
     for (at, piece) in bytes.chunks(PIECE).enumerate() {
         let mut piece = piece.to_vec();
         piece.resize(piece.len().next_multiple_of(unit), area.erased_value());
         area.write(offset + (at * PIECE) as u32, &piece)?;
     }
     Ok(())
+}
+
+/// How the images are updated.
+fn config(setup: Setup) -> ImageConfig {
+    let Setup { mode, layout, encryption, scenario, .. } = setup;
+    let mut config = ImageConfig::new(mode, u32::from(layout.max_align), u32::from(layout.max_sectors));
+    config.saved_keys = encryption.saved_keys();
+    config.policy.encrypted = encryption != Encryption::NONE;
+    config.require_counter = true;
+    config.bootstrap = scenario.empty;
+    if mode == Mode::RamLoad {
+        config.trial = true;
+        config.policy.ram_load = Some(RamWindow { start: RAM, size: RAM_SIZE });
+    }
+    if let Some(device) = layout.device {
+        // As the stage has it, whatever the images are.
+        config.saved_keys = saved_keys(mode);
+        config.policy.encrypted = true;
+        config.header_size = Some(HEADER);
+        config.max_size = Some(device.max_image);
+        config.bootstrap = true;
+        if device.stage == Stage::Stirot {
+            config.dialect = Dialect::StirotH7s;
+        }
+    }
+    config
 }
 
 /// Where the trailer is and the largest image, as the engine says.
@@ -310,7 +347,7 @@ impl Maker<'_> {
         rng: &mut Rng,
     ) -> Result<Made, Unfit> {
         // Signatures differ in length by a byte or two: try, correct, try again. Encrypted payloads come in blocks of 16.
-        let slack = if self.setup.encryption == Encryption::None { 0 } else { 17 };
+        let slack = if self.setup.encryption == Encryption::NONE { 0 } else { 17 };
         let mut payload = bytes.saturating_sub(u32::from(HEADER) + 300).max(LEAST_PAYLOAD);
         let mut best: Option<Made> = None;
         for _ in 0..40 {
@@ -340,6 +377,12 @@ impl Maker<'_> {
         let version = Version { major: 1, minor: which, revision: image as u16, build: 0 };
         let builder = Builder::new(version).header_size(HEADER).security_counter(spec.counter);
         let builder = if self.setup.mode == Mode::RamLoad { builder.ram_load(RAM) } else { builder };
+        let builder = match self.setup.layout.device {
+            Some(device) if device.stage == Stage::Stirot => {
+                builder.dialect(Dialect::StirotH7s).primary_only()
+            }
+            _ => builder,
+        };
         let builder = match spec.needs {
             Some((other, least)) => {
                 let version = Version { major: 1, minor: least, revision: other as u16, build: 0 };

@@ -1,5 +1,6 @@
 //! `ironroot prove access`: the documented access rights, measured cell by cell.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use anstyle::Style;
@@ -9,7 +10,7 @@ use ironroot_prove::access::{self, Area, Cell, Kind, Level, Matrix, Mode, Moment
 use serde_json::{Value, json};
 
 use super::page;
-use crate::atomic::{self, Access as Readers, Existing};
+use crate::atomic::{Access as Readers, Existing, Pending};
 use crate::error::{Failure, Result};
 use crate::report::{BAD, BOLD, DIM, GOOD, Reporter};
 use crate::{files, interrupt, vdev};
@@ -34,14 +35,20 @@ pub struct Access {
 
 /// Runs the command.
 pub fn run(args: &Access, report: &mut Reporter<'_>) -> Result {
+    // Before the measurement: what cannot be written is found before the work, not after it.
+    let begin = |path: &PathBuf| {
+        Pending::create(path, Readers::Public, Existing::Replace)
+            .map_err(|error| Failure::write(path, &error))
+    };
+    let pending = args.html.as_ref().map(begin).transpose()?;
     let rom = vdev::system_flash()?;
     let measured = access::measure(&rom, |cell| report.progress("prove access", line(cell)));
     let matrix = measured.map_err(|error| Failure::new(codes::BOOT_NOT_AS_EXPECTED, error.to_string()))?;
     interrupt::check()?;
-    if let Some(path) = &args.html {
+    if let (Some(path), Some(mut pending)) = (&args.html, pending) {
         let page = page::render(&matrix);
-        atomic::write(path, page.as_bytes(), Readers::Public, Existing::Replace)
-            .map_err(|error| Failure::write(path, &error))?;
+        let written = pending.file().write_all(page.as_bytes()).and_then(|()| pending.commit());
+        written.map_err(|error| Failure::write(path, &error))?;
         if files::read(path)? != page.as_bytes() {
             return Err(Failure::internal("the page reads back differently").about(path.display()));
         }

@@ -36,9 +36,10 @@ pub fn run(args: &Merge, report: &mut Reporter<'_>) -> Result {
     for path in args.output.paths() {
         files::not_an_input(path, args.files.iter().map(PathBuf::as_path))?;
     }
+    let files = args.output.begin()?;
     let parts: Vec<Outcome> = args.files.iter().map(|path| part(path)).collect::<Result<_>>()?;
     let whole = merge(parts).map_err(|apart| Failure::new(input::RESULTS_APART, apart.to_string()))?;
-    show("prove merge", &whole, &args.output, report)
+    show("prove merge", &whole, &args.output, files, report)
 }
 
 /// The result that a file holds.

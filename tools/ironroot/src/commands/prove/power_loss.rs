@@ -11,7 +11,7 @@ use ironroot_codes::{input, internal};
 use ironroot_prove::power_loss::campaign::{Campaign, Progress};
 use ironroot_prove::power_loss::case::named;
 use ironroot_prove::power_loss::encryption::Encryption;
-use ironroot_prove::power_loss::layout::{LAYOUTS, Layout};
+use ironroot_prove::power_loss::layout::{Layout, layouts};
 use ironroot_prove::power_loss::loader::Engine;
 use ironroot_prove::power_loss::results::{Outcome, Row, Shard};
 use ironroot_prove::power_loss::scenario::{SCENARIOS, Scenario};
@@ -19,7 +19,7 @@ use ironroot_prove::power_loss::world::MODES;
 use serde_json::{Value, json};
 
 use super::heat;
-use crate::atomic::{self, Access as Readers, Existing};
+use crate::atomic::{Access as Readers, Existing, Pending};
 use crate::error::{Failure, Result};
 use crate::interrupt;
 use crate::report::{BAD, BOLD, DIM, GOOD, Reporter};
@@ -36,12 +36,13 @@ The update engine of the secure boot runs on models of flash with the sector map
 operation of an update, of the way back, of the application's confirmation, and again in the recovery, and leaves the \
 operation not begun, done, torn, unreadable (ECC) or half done. After each the device must end in the old or the new image, \
 bit for bit. Without --all a selection that takes seconds. Exit code 0 means that every case holds, 9 that one does not: \
-it is printed as a CASE that `ironroot prove replay` plays again.
+it is printed as a CASE that `ironroot prove replay` plays again. docs/power-loss.md lists layouts and encryptions.
 
 Examples:
   ironroot prove power-loss
   ironroot prove power-loss --all --html power-loss.html
   ironroot prove power-loss --all --mode swap-move --layout h735
+  ironroot prove power-loss --all --layout h7s7 --layout h7s7-ram --layout stirot
   ironroot prove power-loss --all --shard 1/4 --json > part1.jsonl
   ironroot prove merge part1.jsonl part2.jsonl part3.jsonl part4.jsonl")]
 pub struct PowerLoss {
@@ -88,18 +89,50 @@ pub(super) struct Output {
 }
 
 impl Output {
+    /// Begins the files. What cannot be written is found before hours of work, not after them.
+    pub(super) fn begin(&self) -> Result<Files> {
+        let begin = |path: &PathBuf| {
+            Pending::create(path, Readers::Public, Existing::Replace)
+                .map(|pending| (path.clone(), pending))
+                .map_err(|error| Failure::write(path, &error))
+        };
+        Ok(Files {
+            html: self.html.as_ref().map(begin).transpose()?,
+            svg: self.svg.as_ref().map(begin).transpose()?,
+        })
+    }
+
     /// The files.
     pub(super) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
         [&self.html, &self.svg].into_iter().flatten()
     }
 }
 
+/// The files of an [`Output`], begun.
+pub(super) struct Files {
+    html: Option<(PathBuf, Pending)>,
+    svg: Option<(PathBuf, Pending)>,
+}
+
+impl Files {
+    fn write(self, outcome: &Outcome) -> Result {
+        let html = self.html.map(|file| (file, heat::page(outcome)));
+        let svg = self.svg.map(|file| (file, heat::picture(outcome)));
+        for ((path, mut pending), text) in html.into_iter().chain(svg) {
+            let written = pending.file().write_all(text.as_bytes()).and_then(|()| pending.commit());
+            written.map_err(|error| Failure::write(&path, &error))?;
+        }
+        Ok(())
+    }
+}
+
 /// Runs the command.
 pub fn run(args: &PowerLoss, report: &mut Reporter<'_>) -> Result {
     let campaign = campaign(args)?;
+    let files = args.output.begin()?;
     let outcome = with_progress(&campaign, report);
     interrupt::check()?;
-    show("prove power-loss", &outcome, &args.output, report)
+    show("prove power-loss", &outcome, &args.output, files, report)
 }
 
 fn campaign(args: &PowerLoss) -> Result<Campaign> {
@@ -112,7 +145,7 @@ fn campaign(args: &PowerLoss) -> Result<Campaign> {
         campaign.modes.push(entry("mode", name, MODES, |(_, name)| name)?.0);
     }
     for name in &args.layout {
-        campaign.layouts.push(entry("layout", name, LAYOUTS, |layout: &&Layout| layout.name)?);
+        campaign.layouts.push(entry("layout", name, layouts(), |layout: &&Layout| layout.name)?);
     }
     for name in &args.encryption {
         campaign.encryptions.push(entry("encryption", name, Encryption::ALL, |e| e.name())?);
@@ -188,17 +221,13 @@ fn follow(receiver: &Receiver<Progress>, report: &mut Reporter<'_>, finished: im
 }
 
 /// Reports an outcome, writes the files, and refuses if there is a counter-example.
-pub(super) fn show(command: &str, outcome: &Outcome, output: &Output, report: &mut Reporter<'_>) -> Result {
-    for (path, text) in [
-        output.html.as_ref().map(|path| (path, heat::page(outcome))),
-        output.svg.as_ref().map(|path| (path, heat::picture(outcome))),
-    ]
-    .into_iter()
-    .flatten()
-    {
-        atomic::write(path, text.as_bytes(), Readers::Public, Existing::Replace)
-            .map_err(|error| Failure::write(path, &error))?;
-    }
+pub(super) fn show(
+    command: &str,
+    outcome: &Outcome,
+    output: &Output,
+    files: Files,
+    report: &mut Reporter<'_>,
+) -> Result {
     for row in &outcome.rows {
         report.progress(command, line(row));
     }
@@ -218,6 +247,8 @@ pub(super) fn show(command: &str, outcome: &Outcome, output: &Output, report: &m
         "shard": outcome.shard,
     });
     report.result(command, summary, total.text(outcome, output));
+    // After the words: they are not lost with a disk that has become full.
+    files.write(outcome)?;
     verdict(outcome, &total)
 }
 
@@ -341,7 +372,8 @@ fn table(outcome: &Outcome, report: &mut Reporter<'_>) {
         report.text(format!("{layout:10}{cells}"));
     }
     report.text(format!(
-        "{DIM}cases; \"- IR-…\": the engine does not serve the layout in that mode, and says so with this code{DIM:#}"
+        "{DIM}cases; \"- IR-…\": the engine does not serve the layout in that mode, and says so with this code; nothing: the \
+         boot stage of the layout has not this mode{DIM:#}"
     ));
     let examples = outcome.rows.iter().flat_map(|row| &row.examples);
     for example in examples.take(SHOWN) {
