@@ -214,6 +214,11 @@ pub fn install_liar(board: &mut BoardH7, answer: Option<u16>) {
     install(board, "h7rs_liar", &[answer.map_or(u32::MAX, u32::from)]);
 }
 
+/// An iLoader that copies nothing, leaves this answer (`None`: none), and then loops or sleeps for ever.
+pub fn install_hanging(board: &mut BoardH7, answer: Option<u16>, sleeps: bool) {
+    install(board, "h7rs_hang", &[answer.map_or(u32::MAX, u32::from), u32::from(sleeps)]);
+}
+
 /// The answers that no liar may get away with.
 pub fn lies() -> Vec<Option<u16>> {
     let known = iloader::Answer::ALL.map(|answer| Some(answer.bits()));

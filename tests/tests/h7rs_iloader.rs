@@ -61,8 +61,9 @@ const UPDATE: u32 = Operation::Update as u32;
 fn serve(device: &mut Device, request: &[u32; word::COUNT]) -> Answer {
     let bytes: Vec<u8> = request.iter().flat_map(|word| word.to_le_bytes()).collect();
     device.poke(REQUEST.start().value(), &bytes);
-    for _ in 0..100_000 {
-        let _ = device.run(2_000);
+    // In small steps: behind its reset it would begin again, with the same request.
+    for _ in 0..10_000_000 {
+        let _ = device.run(20);
         let answer = device.machine.core.bus.debugger_read(COMMAND, Size::Word).unwrap_or(0);
         if answer != 0 {
             return Answer::from_bits(answer as u16).expect("one of the answers");

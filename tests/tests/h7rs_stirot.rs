@@ -5,6 +5,7 @@ use ironroot_boot::{Stage, Status};
 use ironroot_chip_h7rs::BoardH7;
 use ironroot_codes::{Code, h7rs as codes, image as image_codes};
 use ironroot_cpu::core::Sleep;
+use ironroot_cpu::machine::Stop;
 use ironroot_crypto::SigningKey;
 use ironroot_image::Dialect;
 use ironroot_layout::stm32h7rs::iloader::Answer;
@@ -14,8 +15,8 @@ use ironroot_layout::stm32h7rs::stirot::config as at;
 use ironroot_layout::stm32h7rs::{contract, stirot};
 use ironroot_tests::h7rs::{Device, data, set_keys, signing_key};
 use ironroot_tests::h7rs_system::{
-    AREA, DOWNLOAD, INSTALL, RESULT, Recipe, config, device, install_iloader, install_liar, lies, result,
-    stirot_board,
+    AREA, DOWNLOAD, INSTALL, RESULT, Recipe, config, device, install_hanging, install_iloader, install_liar,
+    lies, result, stirot_board,
 };
 
 const MARK: u32 = 0x600D_1A6E;
@@ -283,8 +284,110 @@ fn without_configuration_or_record_nothing_starts() {
     assert_eq!(stirot::TRIES, 8);
 }
 
-/// A cold boot of a 256 KB application, from reset to its first instruction: the iLoader's copy is the product's own, so it is counted
-/// apart. Instructions of the virtual core are the same on every machine.
+/// The watchdog ends it, three times, and then there is a code. It slept or looped at level 3, which the reset ended with it.
+#[test]
+fn an_iloader_that_never_ends_is_ended_and_refused() {
+    let image = Recipe::default().application(MARK, SIZE);
+    for sleeps in [false, true] {
+        let mut board = stirot_board(1);
+        install_hanging(&mut board, None, sleeps);
+        assert!(board.preload_external(INSTALL, &image));
+        // At the clock of the reset, 4 seconds are some hundred million instructions.
+        set_keys(&mut board, IROT_CONFIG, &config(&signing_key(), |bytes| bytes[at::CLOCK] = 0));
+        let keys = board.persistent().keys.clone();
+        let mut first = device(&board);
+        assert_eq!(first.run(2_000_000_000), Stop::Idle, "{}", first.console);
+        assert_eq!(refusal(&first), (codes::ILOADER_HUNG, Stage::Slot));
+        assert_eq!(first.machine.resets, u64::from(stirot::HANGS));
+        let milliseconds = first.machine.core.bus.nanoseconds(first.machine.core.cycles) / 1_000_000;
+        assert!((3 * 4_096..3 * 4_200).contains(&milliseconds), "{milliseconds}");
+        // Nothing was lost: with an iLoader that works, the product does.
+        let mut board = first.machine.core.bus.to_board();
+        assert_eq!(board.persistent().keys, keys);
+        install_iloader(&mut board);
+        let mut second = device(&board);
+        second.boot();
+        assert_eq!(result(&second).0, MARK);
+    }
+}
+
+/// An answer counts even if the watchdog had to end the one that gave it.
+#[test]
+fn an_iloader_that_answers_and_stays_is_believed_no_more_than_another() {
+    for (answer, code) in [
+        (Answer::Empty, codes::ILOADER_EMPTY),
+        (Answer::Error, codes::ILOADER_ERROR),
+        (Answer::Primary, image_codes::BAD_MAGIC),
+        (Answer::NoLoad, codes::ILOADER_HUNG),
+    ] {
+        let mut board = stirot_board(1);
+        install_hanging(&mut board, Some(answer.bits()), true);
+        assert_eq!(refused(&board), code, "{answer:?}");
+    }
+}
+
+/// The installed image is half written when it stops; the download is erased last.
+#[test]
+fn an_installation_that_stops_is_ended_and_made_up_for() {
+    let old = Recipe { major: 1, ..Recipe::default() }.application(1, SIZE);
+    let new = Recipe { major: 2, ..Recipe::default() }.application(2, SIZE);
+    let mut board = installed(1, &old);
+    assert!(board.preload_external(DOWNLOAD, &new));
+    // str r1, [r0], which forbids the interrupt that it waited for; wfi; b .-2: at the end of user flash.
+    const LOOP: u32 = 0x0800_FF00;
+    assert!(board.preload(LOOP, &[0x01, 0x60, 0x30, 0xBF, 0xFD, 0xE7]));
+    let mut first = device(&board);
+    let mut stopped = None;
+    while stopped.is_none() {
+        assert_eq!(first.run(500), Stop::Limit, "{}", first.console);
+        // The start of the image is erased first.
+        if first.external(INSTALL, 4) == [0xFF; 4] {
+            assert_eq!(first.level(), Hdpl::Level3);
+            first.machine.core.r[0] = 0xE000_E18C;
+            first.machine.core.r[1] = u32::MAX;
+            first.machine.core.r[15] = LOOP;
+            first.machine.core.sleep = Sleep::Awake;
+            stopped = Some(first.machine.core.bus.nanoseconds(first.machine.core.cycles));
+        }
+    }
+    let before = first.machine.resets;
+    while first.machine.resets == before {
+        assert_eq!(first.run(500), Stop::Limit, "{}", first.console);
+    }
+    let waited = first.machine.core.bus.nanoseconds(first.machine.core.cycles) - stopped.unwrap_or(0);
+    assert!((60_000_000_000..66_000_000_000).contains(&waited), "{waited}");
+    // Asked again, it installs what was downloaded.
+    first.boot();
+    assert_eq!(result(&first).0, 2, "{}", first.console);
+    assert_eq!(first.external(INSTALL, new.len()), new);
+}
+
+/// The flags of RCC add up, and are the application's too: one that the watchdog has reset before does not make a silent iLoader a
+/// hanging one.
+#[test]
+fn an_application_may_use_the_watchdog_and_see_that_it_did() {
+    let mut device = device(&installed(1, &Recipe::default().application(MARK, SIZE)));
+    device.boot();
+    assert_eq!(result(&device).0, MARK);
+    device.poke(RESULT, &[0; 8]);
+    // str r0, [r1]; wfi; b .-2 in the application's own code.
+    let code = AREA.0 + 0x800;
+    device.poke(code, &[0x08, 0x60, 0x30, 0xBF, 0xFD, 0xE7]);
+    device.machine.core.r[0] = 0xCCCC;
+    device.machine.core.r[1] = 0x5800_4800;
+    device.machine.core.sleep = Sleep::Awake;
+    device.machine.core.r[15] = code;
+    device.boot();
+    assert_eq!(result(&device).0, MARK, "the boot that followed");
+    let mut liar = stirot_board(1);
+    install_liar(&mut liar, None);
+    device.poke(0x0800_0000, liar.flash());
+    device.reboot();
+    assert_eq!(refusal(&device).0, codes::ILOADER_SILENT);
+}
+
+/// A cold boot of a 256 KB application, from power-on to its first instructions, the iLoader's copy included: instructions of the
+/// virtual core are the same on every machine.
 #[test]
 fn a_large_image_is_verified_within_the_limit() {
     const LIMIT: u64 = 3_000_000;
@@ -319,7 +422,7 @@ fn a_large_image_is_verified_within_the_limit() {
     assert_eq!(result(&device).0, MARK);
     let verified = device.machine.core.instructions - before;
     println!("256 KB: {verified} instructions to verify, {whole} with the iLoader's copy");
-    assert!(verified <= LIMIT, "{verified}");
+    assert!(whole <= LIMIT && verified <= whole, "{whole} {verified}");
 }
 
 /// Of all RAM only the image executes, and it cannot be written.

@@ -22,6 +22,7 @@ pub mod flash;
 pub mod gpio;
 #[cfg(any(feature = "crypto", feature = "boot"))]
 pub mod hash;
+pub mod iwdg;
 #[path = "../../hal/src/jump.rs"]
 #[allow(dead_code)] // shared: each chip uses a part
 pub mod jump;

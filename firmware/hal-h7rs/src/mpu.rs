@@ -81,17 +81,8 @@ impl Entry {
     fn set(self) {
         RNR.write(u32::from(self.number));
         RASR.write(0);
-        self.replace();
-    }
-
-    /// Puts it in place of a larger one of the same number, from which the caller may be running: that one is in force till
-    /// the last store.
-    #[inline(always)]
-    pub(crate) fn replace(self) {
-        RNR.write(u32::from(self.number));
         RBAR.write(self.base);
         RASR.write(self.rights.bits() | self.extent | if self.enabled { ENABLE } else { 0 });
-        jump::barrier();
     }
 }
 
@@ -117,6 +108,18 @@ const fn extent(region: Region) -> Option<(u32, u32)> {
         bits += 1;
     }
     None
+}
+
+/// Puts a whole table in force, as RBAR (with the number of the region and VALID) and RASR of each.
+pub fn load(table: &[[u32; 2]; REGIONS as usize]) {
+    jump::barrier();
+    CTRL.write(0);
+    for [base, rights] in table {
+        RBAR.write(*base);
+        RASR.write(*rights);
+    }
+    CTRL.write(ENABLE);
+    jump::barrier();
 }
 
 /// Puts a table in force; regions that it does not name are off. What no region covers faults, also when privileged.

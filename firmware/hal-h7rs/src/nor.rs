@@ -73,6 +73,12 @@ impl Nor {
         self.window.read(offset, buffer).ok_or(Failed)
     }
 
+    /// Copies `length` bytes through the window, and so through the MCE, from `offset` of the memory to the start of `ram`.
+    pub fn copy(&self, offset: u32, ram: &Window, length: u32) -> Result<(), Failed> {
+        self.xspi.map();
+        ram.copy_from(0, &self.window, offset, length).ok_or(Failed)
+    }
+
     /// Reads what the memory itself holds.
     pub fn read_raw(&self, offset: u32, buffer: &mut [u8]) -> Result<(), Failed> {
         self.xspi.receive(READ, Some(offset), buffer)

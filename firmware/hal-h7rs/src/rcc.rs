@@ -3,7 +3,7 @@
 //! Not the crystal: who can stop it would stop, slow down or shake a boot. 380 MHz hold at the low voltage scale, with RAM
 //! ECC, over the full temperature range. PLL2 and PLL3 are left to memories and application.
 
-use crate::reg::Rw;
+use crate::reg::{Ro, Rw};
 use ironroot_layout::stm32h7rs::contract::CORE_CLOCK_MHZ;
 
 const BASE: u32 = 0x5802_4400;
@@ -19,6 +19,7 @@ const CCIPR2: Rw = Rw::at(BASE + 0x050);
 const AHB5RSTR: Rw = Rw::at(BASE + 0x07C);
 const APB1RSTR1: Rw = Rw::at(BASE + 0x090);
 const AHB3RSTR: Rw = Rw::at(BASE + 0x0A4);
+const RSR: Ro = Ro::at(BASE + 0x130);
 const AHB5ENR: Rw = Rw::at(BASE + 0x134);
 const AHB2ENR: Rw = Rw::at(BASE + 0x13C);
 const AHB4ENR: Rw = Rw::at(BASE + 0x140);
@@ -55,6 +56,9 @@ const HALF_BUS: u32 = 0x8;
 const HALF_APB: u32 = 0x4 | 0x4 << 4 | 0x4 << 8 | 0x4 << 12;
 /// Wait states for 190 MHz on the bus, and the programming delay that goes with them.
 const WAIT_STATES: u32 = 6 | 2 << 4;
+
+/// RSR: the independent watchdog.
+const IWDGRSTF: u32 = 1 << 26;
 
 const XSPI: [u32; 2] = [1 << 5, 1 << 12];
 const XSPIM: u32 = 1 << 14;
@@ -101,6 +105,12 @@ pub fn start() {
     APBCFGR.write(HALF_APB);
     CFGR.modify(SW, SW_PLL1);
     while CFGR.read() & SWS != SW_PLL1 << 3 {}
+}
+
+/// Whether the independent watchdog has reset the chip since the flags were last cleared. Nothing of ours clears them: they are for
+/// the application, too.
+pub fn was_reset_by_watchdog() -> bool {
+    RSR.any(IWDGRSTF)
 }
 
 /// Switches a GPIO port on.

@@ -2,6 +2,7 @@
 //! application is loaded to.
 #![allow(unsafe_code)]
 
+use core::arch::asm;
 use ironroot_layout::Region;
 
 /// A memory by its region. Stages make these from the layout's constants; [`Window::new`] refuses what a stage itself lies in.
@@ -38,7 +39,7 @@ impl Window {
         // SAFETY: the range lies in a memory that no Rust object of this stage occupies (`MEMORIES`), and the buffer is such
         // an object, so they do not overlap. Bytes have no invalid values. What the memory holds may change by another
         // master between two reads, not in the buffer.
-        unsafe { core::ptr::copy_nonoverlapping(address as *const u8, buffer.as_mut_ptr(), buffer.len()) };
+        unsafe { copy(address as *const u8, buffer.as_mut_ptr(), buffer.len()) };
         Some(())
     }
 
@@ -46,7 +47,19 @@ impl Window {
     pub fn write(&self, offset: u32, data: &[u8]) -> Option<()> {
         let address = self.locate(offset, data.len())?;
         // SAFETY: as `read`: nothing that Rust knows of lies there.
-        unsafe { core::ptr::copy_nonoverlapping(data.as_ptr(), address as *mut u8, data.len()) };
+        unsafe { copy(data.as_ptr(), address as *mut u8, data.len()) };
+        Some(())
+    }
+
+    /// Copies `length` bytes from the start of `from` on at `offset` into the window; `None` if either is not that long, or the two
+    /// ranges overlap.
+    pub fn copy_from(&self, offset: u32, from: &Window, start: u32, length: u32) -> Option<()> {
+        let (to, from) = (self.locate(offset, length as usize)?, from.locate(start, length as usize)?);
+        if to.abs_diff(from) < length {
+            return None;
+        }
+        // SAFETY: both ranges lie in memories that no Rust object of this stage occupies, and apart.
+        unsafe { copy(from as *const u8, to as *mut u8, length as usize) };
         Some(())
     }
 
@@ -62,4 +75,39 @@ impl Window {
         }
         Some(())
     }
+}
+
+/// What is copied in a turn: eight words, a line of the caches, in one burst each way.
+const TURN: usize = 32;
+
+/// Copies `length` bytes, in turns while both ends are at multiples of four: a load or store of several words takes no others. RAM with
+/// error correction keeps 64 bits together: what begins at a multiple of eight there is written whole, and nothing is read for it.
+///
+/// # Safety
+/// The ranges are readable and writable memory, and do not overlap.
+#[inline(never)]
+unsafe fn copy(from: *const u8, to: *mut u8, length: usize) {
+    let aligned = (from.addr() | to.addr()).is_multiple_of(4);
+    let turns = if aligned { length / TURN } else { 0 };
+    let (mut source, mut target) = (from, to);
+    if turns != 0 {
+        // SAFETY: `turns * TURN` bytes are inside both ranges, aligned; the stack is not used.
+        unsafe {
+            asm!(
+                "2:",
+                "ldmia r0!, {{r2, r3, r4, r5, r8, r10, r12, lr}}",
+                "stmia r1!, {{r2, r3, r4, r5, r8, r10, r12, lr}}",
+                "cmp r0, r11",
+                "bne 2b",
+                inout("r0") source,
+                inout("r1") target,
+                in("r11") from.wrapping_add(turns * TURN),
+                out("r2") _, out("r3") _, out("r4") _, out("r5") _,
+                out("r8") _, out("r10") _, out("r12") _, out("lr") _,
+                options(nostack),
+            );
+        }
+    }
+    // SAFETY: what is left of both ranges.
+    unsafe { core::ptr::copy_nonoverlapping(source, target, length - turns * TURN) };
 }

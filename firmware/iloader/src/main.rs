@@ -2,7 +2,8 @@
 //!
 //! 1. STiRoT writes a request into DTCM ([`ironroot_layout::stm32h7rs::iloader`]), raises the level to 3 and jumps here: this
 //!    program is not trusted with anything. What it brings into RAM, STiRoT verifies after the reset that ends every run.
-//! 2. It answers in SBS_RSSCMDR and resets. Whatever goes wrong, faults included, is the answer "error".
+//! 2. It answers in SBS_RSSCMDR and resets. Whatever goes wrong, faults included, is the answer "error". STiRoT has started the
+//!    watchdog: what takes longer than a copy or an installation can, ends in its reset.
 //! 3. Every address of the request is checked: RAM only inside AXI SRAM, flash only inside the external flash, and an update
 //!    only where image and download do not overlap.
 #![no_std]
@@ -24,7 +25,7 @@ use request::{Area, Request};
 
 /// XSPI of the external flash: the STM32H7S alone has STiRoT.
 const FLASH_AT: usize = 0;
-/// What is copied at a time: a page of the flash.
+/// What is written at a time: a page of the flash.
 const PIECE: usize = 256;
 
 /// Why nothing was copied; STiRoT learns that it was not, no more.
@@ -71,7 +72,7 @@ fn serve() -> Result<Answer, Failed> {
 /// The download, if there is one; else the installed image, unless RAM holds an image already.
 fn load(nor: &Nor, ram: &Window, primary: &Area, secondary: &Area) -> Result<Answer, Failed> {
     if starts_an_image(nor, secondary)? {
-        copy(nor, secondary, ram)?;
+        nor.copy(secondary.start, ram, secondary.size)?;
         return Ok(Answer::Secondary);
     }
     if !starts_an_image(nor, primary)? {
@@ -83,7 +84,7 @@ fn load(nor: &Nor, ram: &Window, primary: &Area, secondary: &Area) -> Result<Ans
         // It was loaded, and decrypted, before this reset.
         return Ok(Answer::Empty);
     }
-    copy(nor, primary, ram)?;
+    nor.copy(primary.start, ram, primary.size)?;
     Ok(Answer::Primary)
 }
 
@@ -91,19 +92,6 @@ fn starts_an_image(nor: &Nor, area: &Area) -> Result<bool, Failed> {
     let mut magic = [0; 4];
     nor.read_raw(area.start, &mut magic)?;
     Ok(u32::from_le_bytes(magic) == STIROT_MAGIC)
-}
-
-fn copy(nor: &Nor, from: &Area, ram: &Window) -> Result<(), Failed> {
-    let mut buffer = [0; PIECE];
-    let mut done = 0;
-    while done < from.size {
-        let wanted = from.size.saturating_sub(done).min(PIECE as u32);
-        let piece = buffer.get_mut(..wanted as usize).ok_or(Failed)?;
-        nor.read(from.start.wrapping_add(done), piece)?;
-        ram.write(done, piece).ok_or(Failed)?;
-        done = done.saturating_add(wanted);
-    }
-    Ok(())
 }
 
 /// Writes RAM over the installed image. The start of it comes last: what was cut short has no magic.

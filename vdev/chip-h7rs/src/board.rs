@@ -3,7 +3,8 @@
 //! Header as [`ironroot_chip::container`] says. Body: DEV_ID (4), part (4: 0 STM32H7S7, 1 STM32H7R7), unique id (12), BOOT0
 //! (4), number of resets (4), the eight option words (4 each), user flash (state of the words, then blocks that are not
 //! erased), one-time programmable words (state, then 1024 bytes), keys (count; level, index, size, bytes each), backup
-//! registers (32 x 4), backup SRAM (0, or 1 and 4096 bytes), external flash at XSPI1, then at XSPI2 (blocks).
+//! registers (32 x 4), backup SRAM (0, or 1 and 4096 bytes), external flash at XSPI1, then at XSPI2 (blocks), external memories that
+//! are not fitted (4: bit 0 at XSPI1, bit 1 at XSPI2; from version 2).
 
 use std::path::Path;
 
@@ -15,7 +16,7 @@ use ironroot_layout::stm32h735::VIRTUAL_UNIQUE_ID_PREFIX;
 use ironroot_layout::{Address, Region};
 
 use crate::flash::obkeys::ObKey;
-use crate::flash::options::{FIELDS, OptionWords, Word};
+use crate::flash::options::{FIELDS, IWDG_SOFTWARE, OptionWords, Word};
 use crate::flash::{Persistent, WORD};
 use crate::peripherals::dbgmcu::IDCODE;
 use crate::peripherals::tamp;
@@ -24,7 +25,8 @@ pub use ironroot_chip::container::BoardError;
 
 /// How a board file of these parts begins.
 pub const MAGIC: [u8; 8] = *b"IRONBH7\0";
-const VERSION: u32 = 1;
+/// Version 1 knew no watchdog: its boards had IWDG_HW as its hardware starts it.
+const VERSION: u32 = 2;
 const DEV_ID: u32 = IDCODE & 0xFFF;
 const FLASH_SIZE: usize = FLASH.size().bytes() as usize;
 const OTP_SIZE: usize = OTP.size().bytes() as usize;
@@ -63,6 +65,7 @@ pub struct BoardH7 {
     backup: [u32; tamp::COUNT],
     backup_sram: Vec<u8>,
     external: [ExternalFlash; 2],
+    fitted: [bool; 2],
 }
 
 /// What a chip gives back to its board.
@@ -75,6 +78,7 @@ pub(crate) struct Remains {
     pub backup: [u32; tamp::COUNT],
     pub backup_sram: Vec<u8>,
     pub external: [ExternalFlash; 2],
+    pub fitted: [bool; 2],
 }
 
 impl BoardH7 {
@@ -107,12 +111,14 @@ impl BoardH7 {
             backup: [0; tamp::COUNT],
             backup_sram: vec![0; BACKUP_SIZE],
             external: Default::default(),
+            fitted: [true; 2],
         }
     }
 
     pub(crate) fn from_remains(part: Part, uid: [u8; 12], remains: Remains) -> Self {
-        let Remains { boot0, resets, persistent, flash, otp, backup, backup_sram, external } = remains;
-        BoardH7 { part, uid, boot0, resets, persistent, flash, otp, backup, backup_sram, external }
+        let Remains { boot0, resets, persistent, flash, otp, backup, backup_sram, external, fitted } =
+            remains;
+        BoardH7 { part, uid, boot0, resets, persistent, flash, otp, backup, backup_sram, external, fitted }
     }
 
     /// The part.
@@ -203,7 +209,7 @@ impl BoardH7 {
     }
 
     /// Puts bytes into the external flash at their address in its window, as a programmer for the bare chip would. False if
-    /// they do not fit, or there is RAM.
+    /// they do not fit, or there is RAM, or nothing.
     pub fn preload_external(&mut self, address: u32, bytes: &[u8]) -> bool {
         let window = self.part.external_flash();
         if !window.contains(Address::new(address)) {
@@ -211,7 +217,26 @@ impl BoardH7 {
         }
         let offset = address - window.start().value();
         let number = WINDOWS.iter().position(|other| *other == window);
-        number.and_then(|number| self.external.get_mut(number)).is_some_and(|flash| flash.load(offset, bytes))
+        let mut places = self.external.iter_mut().zip(self.fitted);
+        let place = number.and_then(|number| places.nth(number));
+        place.is_some_and(|(flash, fitted)| fitted && flash.load(offset, bytes))
+    }
+
+    /// Whether there is a memory at XSPI1 and at XSPI2. What is not fitted reads as ones.
+    pub fn fitted(&self) -> [bool; 2] {
+        self.fitted
+    }
+
+    /// Solders a new external memory where the window is that an address is in, or takes it off. False for an address in no window.
+    pub fn set_fitted(&mut self, address: u32, fitted: bool) -> bool {
+        let number = WINDOWS.iter().position(|window| window.contains(Address::new(address)));
+        let places = self.fitted.iter_mut().zip(&mut self.external);
+        let Some((place, content)) = number.and_then(|number| places.into_iter().nth(number)) else {
+            return false;
+        };
+        *place = fitted;
+        *content = ExternalFlash::default();
+        true
     }
 
     /// The file's content.
@@ -247,12 +272,14 @@ impl BoardH7 {
         for flash in &self.external {
             container::put_external(&mut body, flash);
         }
+        let absent = (0..).zip(self.fitted).fold(0, |mask, (bit, fitted)| mask | u32::from(!fitted) << bit);
+        put(&mut body, absent);
         container::pack(&MAGIC, VERSION, &body)
     }
 
     /// From a file's content.
     pub fn from_bytes(file: &[u8]) -> Result<Self, BoardError> {
-        let (_, body) = container::unpack(file, &MAGIC, VERSION..=VERSION)?;
+        let (version, body) = container::unpack(file, &MAGIC, 1..=VERSION)?;
         let body = &mut Reader::new(body);
         let device = body.u32().ok_or(SHORT)?;
         if device != DEV_ID {
@@ -275,6 +302,9 @@ impl BoardH7 {
                 return Err(BoardError::Corrupt("reserved option bits are changed"));
             }
             *board.persistent.options.word_mut(word) = value;
+        }
+        if version == 1 {
+            board.persistent.options.obw1sr |= IWDG_SOFTWARE;
         }
         board.persistent.ecc = container::take_words(body)?;
         container::take_blocks(body, &mut board.flash)?;
@@ -302,6 +332,13 @@ impl BoardH7 {
         }
         for flash in &mut board.external {
             container::take_external(body, flash)?;
+        }
+        if version != 1 {
+            let absent = body.u32().ok_or(SHORT)?;
+            if absent > 3 {
+                return Err(BoardError::Corrupt("an external memory at no interface is missing"));
+            }
+            board.fitted = [absent & 1 == 0, absent & 2 == 0];
         }
         if body.is_empty() { Ok(board) } else { Err(BoardError::Corrupt("bytes behind the end")) }
     }

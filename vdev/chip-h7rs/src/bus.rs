@@ -294,7 +294,8 @@ impl Bus for Stm32h7rs {
 
     fn system_reset(&mut self, now: u64) {
         self.sync(now);
-        self.reset(ResetCause::Software);
+        let watchdog = self.iwdg.expired();
+        self.reset(if watchdog { ResetCause::Watchdog } else { ResetCause::Software });
     }
 
     fn reset_vector_base(&self) -> u32 {

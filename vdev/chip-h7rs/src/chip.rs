@@ -8,9 +8,9 @@ use ironroot_chip::peripherals::exti::Exti;
 use ironroot_chip::peripherals::gpio::Gpio;
 use ironroot_chip::peripherals::rcc::{Rcc, ResetCause};
 use ironroot_chip::rules::Verdict;
-use ironroot_chip::supply::{FlashOperation, POWER_CUT, PowerCut, Supply};
+use ironroot_chip::supply::{POWER_CUT, Supply};
 use ironroot_chip::time::TimeBase;
-use ironroot_chip::warnings::{Warning, Warnings};
+use ironroot_chip::warnings::Warnings;
 use ironroot_cpu::bus::{Access, IrqLines, Kind, Master, Request};
 use ironroot_cpu::machine::Machine;
 use ironroot_cpu::memory::Memory;
@@ -22,7 +22,6 @@ use ironroot_layout::{Address, Region};
 use sha2::{Digest, Sha256};
 
 use crate::board::{BoardH7, Remains};
-use crate::flash::options::OptionWords;
 use crate::flash::registers::bootpin;
 use crate::flash::{Caller, Flash};
 use crate::map::{self, Regions, Storage};
@@ -31,9 +30,10 @@ use crate::peripherals::cryp::Cryp;
 use crate::peripherals::dbgmcu::Dbgmcu;
 use crate::peripherals::exti;
 use crate::peripherals::hash::HashUnit;
+use crate::peripherals::iwdg::{self, Iwdg};
 use crate::peripherals::pka::Pka;
 use crate::peripherals::pwr::Pwr;
-use crate::peripherals::ramecc::{self, RamEcc, RamError};
+use crate::peripherals::ramecc::{self, RamEcc};
 use crate::peripherals::rcc::{self, Clocks};
 use crate::peripherals::rng::Rng;
 use crate::peripherals::rtc::Rtc;
@@ -58,7 +58,7 @@ const MCE_LINE: u8 = 102;
 /// XSPI1, then XSPI2.
 const XSPI_LINE: u8 = 105;
 /// The windows, by number of their XSPI.
-const WINDOWS: [Region; 2] = [XSPI1, XSPI2];
+pub(crate) const WINDOWS: [Region; 2] = [XSPI1, XSPI2];
 /// What is under PACKAGE_BASE; the value is ours.
 const PACKAGE: u32 = 0x08FF_F80C;
 
@@ -77,6 +77,7 @@ pub struct Stm32h7rs {
     pub(crate) exti: Exti,
     pub(crate) rtc: Rtc,
     pub(crate) tamp: Tamp,
+    pub(crate) iwdg: Iwdg,
     pub(crate) dbgmcu: Dbgmcu,
     pub(crate) ramecc: RamEcc,
     pub(crate) crc: Crc,
@@ -88,7 +89,7 @@ pub struct Stm32h7rs {
     pub(crate) external: ExternalBus,
     pub(crate) supply: Supply,
     pub(crate) clocks: Clocks,
-    time: TimeBase,
+    pub(crate) time: TimeBase,
     pub(crate) now: u64,
     pub(crate) epoch: u32,
     pub(crate) stall: u64,
@@ -99,12 +100,12 @@ pub struct Stm32h7rs {
     pub(crate) warnings: Warnings,
     /// ECC_ON_SRAM at the last reset.
     pub(crate) ecc_on_sram: bool,
-    uid: [u8; 12],
-    boot0: bool,
+    pub(crate) uid: [u8; 12],
+    pub(crate) boot0: bool,
     resets: u32,
 }
 
-fn inside(region: Region, address: u32) -> bool {
+pub(crate) fn inside(region: Region, address: u32) -> bool {
     region.contains(Address::new(address))
 }
 
@@ -137,7 +138,9 @@ impl Stm32h7rs {
         memory.write_bytes(map::BACKUP_OFFSET, board.backup_sram());
 
         let attached = [0, 1].map(|number: usize| {
-            if WINDOWS.get(number) == Some(&part.external_flash()) {
+            if board.fitted().get(number) == Some(&false) {
+                ExternalMemory::Absent
+            } else if WINDOWS.get(number) == Some(&part.external_flash()) {
                 ExternalMemory::nor(board.external().get(number).cloned().unwrap_or_default())
             } else {
                 ExternalMemory::ram(xspi_ram::SIZE)
@@ -162,6 +165,7 @@ impl Stm32h7rs {
             exti: Exti::new(&exti::H7RS),
             rtc: Rtc::default(),
             tamp: Tamp::new(*board.backup_registers()),
+            iwdg: Iwdg::default(),
             dbgmcu: Dbgmcu::default(),
             ramecc: RamEcc::default(),
             crc: Crc::default(),
@@ -209,6 +213,9 @@ impl Stm32h7rs {
             backup: *off.tamp.backup(),
             backup_sram: bytes(map::BACKUP_OFFSET, BACKUP_SRAM.size().bytes() as usize),
             external,
+            fitted: [0, 1].map(|number: usize| {
+                !matches!(off.external.memory.get(number), Some(ExternalMemory::Absent))
+            }),
             persistent: off.flash.persistent().clone(),
         };
         BoardH7::from_remains(self.part, self.uid, remains)
@@ -263,22 +270,8 @@ impl Stm32h7rs {
         self.request = None;
         self.epoch = self.epoch.wrapping_add(1);
         self.retime();
+        self.iwdg.reset(options.iwdg_by_hardware(), self.nanoseconds(now));
         self.settle();
-    }
-
-    /// The part.
-    pub fn part(&self) -> Part {
-        self.part
-    }
-
-    /// Level of the BOOT0 pin; matters at the next reset.
-    pub fn set_boot0(&mut self, high: bool) {
-        self.boot0 = high;
-    }
-
-    /// The unique id.
-    pub fn uid(&self) -> &[u8; 12] {
-        &self.uid
     }
 
     /// The hide protection level.
@@ -289,27 +282,6 @@ impl Stm32h7rs {
     /// The product state that the option words mean.
     pub fn product_state(&self) -> ProductState {
         self.flash.options().product_state()
-    }
-
-    /// The flash controller.
-    pub fn flash(&self) -> &Flash {
-        &self.flash
-    }
-
-    /// The flash controller, for fault injection.
-    pub fn flash_mut(&mut self) -> &mut Flash {
-        self.epoch = self.epoch.wrapping_add(1);
-        &mut self.flash
-    }
-
-    /// The option words in force.
-    pub fn options(&self) -> &OptionWords {
-        self.flash.options()
-    }
-
-    /// The random number generator, for fault injection.
-    pub fn rng_mut(&mut self) -> &mut Rng {
-        &mut self.rng
     }
 
     /// The area that an address belongs to; `None` where no rule has a say.
@@ -346,141 +318,6 @@ impl Stm32h7rs {
         let in_system_code = matches!(self.area(pc), Some(Area::Rss | Area::Stirot | Area::Library));
         let asker = Asker::new(master, in_system_code);
         Some(decide(area, self.hdpl(), self.product_state(), asker, kind))
-    }
-
-    /// What USARTn (n = 0: LPUART1) sent since the last call.
-    pub fn take_uart_output(&mut self, number: u8) -> Vec<u8> {
-        self.uart_index(number)
-            .and_then(|index| self.usart.get_mut(index))
-            .map_or(Vec::new(), Usart::take_output)
-    }
-
-    /// The host sends bytes to USARTn (n = 0: LPUART1). They arrive one after another in virtual time. False if there is
-    /// no such USART.
-    pub fn feed_uart_input(&mut self, number: u8, bytes: &[u8]) -> bool {
-        let Some(index) = self.uart_index(number) else { return false };
-        let (now, timing) = (self.now, self.timing(index));
-        let Some(usart) = self.usart.get_mut(index) else { return false };
-        usart.feed(bytes, now, timing);
-        self.settle();
-        true
-    }
-
-    fn uart_index(&self, number: u8) -> Option<usize> {
-        usart::INSTANCES.iter().position(|instance| instance.number == number)
-    }
-
-    /// The outside drives (or releases) pin `pin` of port 'A' to 'H', 'M' to 'P'. False if there is no such pin.
-    pub fn drive_pin(&mut self, port: char, pin: u8, level: Option<bool>) -> bool {
-        let index = map::PORTS.chars().position(|name| name == port.to_ascii_uppercase());
-        match index.and_then(|index| self.gpio.get_mut(index)) {
-            Some(gpio) if pin < 16 => {
-                gpio.drive(pin, level);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// What the core wrote to its console (ITM, semihosting) since the last call.
-    pub fn take_console(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.console)
-    }
-
-    /// Warnings since the last call, each given once.
-    pub fn take_warnings(&mut self) -> Vec<Warning> {
-        self.warnings.take()
-    }
-
-    /// Frequency of the core in Hz.
-    pub fn core_hz(&self) -> u64 {
-        self.clocks.core
-    }
-
-    /// Where the byte at an address of a memory is kept in [`Bus::memory`](ironroot_cpu::bus::Bus::memory), past all
-    /// protections: for hosts that look into the model rather than through it.
-    pub fn arena_offset(&self, address: u32) -> Option<u32> {
-        self.regions.locate(address).map(|(_, offset)| offset)
-    }
-
-    /// What is stored in the external memories from an address in a window on: the chips' cells, past XSPI and MCE. Empty
-    /// for another address.
-    pub fn external_bytes(&self, address: u32, length: usize) -> Vec<u8> {
-        let Some((number, window)) = (0..).zip(WINDOWS).find(|(_, window)| inside(*window, address)) else {
-            return Vec::new();
-        };
-        let memory = self.external.memory.get(number);
-        memory.map_or(Vec::new(), |memory| memory.bytes(address - window.start().value(), length))
-    }
-
-    /// Puts bytes into the external memory at an address in a window, past XSPI and MCE. False if they do not fit.
-    pub fn load_external(&mut self, address: u32, bytes: &[u8]) -> bool {
-        let place = (0..).zip(WINDOWS).find(|(_, window)| inside(*window, address));
-        place.is_some_and(|(number, window)| {
-            let memory = self.external.memory.get_mut(number);
-            memory.is_some_and(|memory| memory.load(address - window.start().value(), bytes))
-        })
-    }
-
-    /// Puts an error into the cells of the word of RAM at an address. With ECC on (ECC_ON_SRAM at the last reset) its
-    /// monitor sees it; with ECC off the bits are wrong, and nobody tells. False if the memory has no ECC at all.
-    pub fn inject_ram_error(&mut self, address: u32, error: RamError) -> bool {
-        let Some((storage, offset)) = self.regions.locate(address) else { return false };
-        self.epoch = self.epoch.wrapping_add(1);
-        if self.ecc_on_sram {
-            return self.ramecc.inject(storage, address, offset, error);
-        }
-        // Whether the memory has cells for check bits does not depend on their being used.
-        let watched = RamEcc::default().inject(storage, address, offset, error);
-        if watched {
-            let old = self.memory.read(offset & !3, ironroot_cpu::bus::Size::Word);
-            self.memory.write(offset & !3, old ^ error.bits() as u32, ironroot_cpu::bus::Size::Word);
-        }
-        watched
-    }
-
-    /// Nanoseconds since power-on at virtual time `now`, which is not before the last change of the core's frequency.
-    pub fn nanoseconds(&self, now: u64) -> u64 {
-        self.time.nanoseconds(now, self.clocks.core)
-    }
-
-    /// Cuts the power at a flash operation to come, or (`None`) takes a cut back that has not come yet. The run then ends
-    /// with [`Stop::Chip`](ironroot_cpu::machine::Stop::Chip) and [`POWER_CUT`]. Changes of options and keys are operations
-    /// too; all effects but [`CutEffect::After`](crate::CutEffect::After) leave the old ones.
-    pub fn cut_power_at(&mut self, cut: Option<PowerCut>) {
-        self.supply.arm(cut);
-    }
-
-    /// Whether the power is cut. Nothing changes any more until [`power_cycle`].
-    pub fn is_off(&self) -> bool {
-        self.supply.is_off()
-    }
-
-    /// How many operations of internal and external flash have ended since this chip was made, in all its power cycles.
-    pub fn flash_operations(&self) -> u64 {
-        self.supply.operations()
-    }
-
-    /// Keeps a list of the operations from here on, or ends that.
-    pub fn record_flash_operations(&mut self, on: bool) {
-        self.supply.record(on);
-    }
-
-    /// The operations since the last call, while they are recorded.
-    pub fn take_flash_operations(&mut self) -> Vec<FlashOperation> {
-        self.supply.take_log()
-    }
-
-    /// Lets all flash operations end: for hosts that work through the debug port while the core stands. Returns the
-    /// virtual time at which the last one ended.
-    pub fn finish_flash_operations(&mut self) -> u64 {
-        while self.flash.next_event() != u64::MAX && !self.is_off() {
-            let end = self.flash.next_event().max(self.now);
-            self.stall = self.stall.saturating_add(end - self.now);
-            self.sync(end);
-            self.run_due();
-        }
-        self.now
     }
 
     pub(crate) fn timing(&self, index: usize) -> Timing {
@@ -542,6 +379,7 @@ impl Stm32h7rs {
                 usart.advance(now, timing);
             }
         }
+        self.iwdg.advance(self.nanoseconds(now));
         self.settle();
     }
 
@@ -554,6 +392,10 @@ impl Stm32h7rs {
         for event in [self.saes.next_event(), self.pka.next_event(), self.rng.next_event()] {
             self.event = self.event.min(ahead(event));
         }
+        self.event = self.event.min(ahead(self.time.cycles(self.iwdg.next_event(), self.clocks.core)));
+        if self.iwdg.expired() {
+            self.request = Some(Request::SystemReset);
+        }
         let mut lines = [0; 8];
         let mut set = |line: u8, raised: bool| {
             if let Some(word) = lines.get_mut(usize::from(line / 32)) {
@@ -561,6 +403,7 @@ impl Stm32h7rs {
             }
         };
         set(FLASH_LINE, self.flash.raised());
+        set(iwdg::LINE, self.iwdg.raised());
         set(ramecc::LINE, self.ramecc.raised());
         set(SAES_LINE, self.saes.raised(now));
         set(CRYP_LINE, self.cryp.raised());
@@ -609,6 +452,7 @@ impl Stm32h7rs {
         self.exti.hash(hasher);
         self.rtc.hash(hasher);
         self.tamp.hash(hasher);
+        self.iwdg.hash(hasher);
         self.dbgmcu.hash(hasher);
         self.ramecc.hash(hasher);
         self.crc.hash(hasher);

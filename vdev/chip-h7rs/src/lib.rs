@@ -17,6 +17,7 @@ mod bus;
 mod chip;
 mod debug;
 pub mod flash;
+mod host;
 pub mod map;
 pub mod peripherals;
 mod routing;

@@ -104,16 +104,20 @@ pub const VOLATILE: std::ops::Range<u32> = ITCM_OFFSET..BACKUP_OFFSET;
 
 const _: () = assert!(ITCM_OFFSET.is_multiple_of(4096) && ARENA.is_multiple_of(1024));
 
-/// How OBW2 divides the RAM. None of this is verified: the public header names the codes `SHARE_0` to `SHARE_7` and says
-/// nothing else; that ECC costs capacity of AXI SRAM4 is documented, how much is not.
+/// How OBW2 divides the RAM. The sizes of the TCMs are those of the public register description, which says of the codes from 4 on
+/// that bit 2 is to be kept 0; which blocks move is not verified. That ECC costs capacity of AXI SRAM4 is documented, how much is not.
 pub mod sharing {
     /// What one step of ITCM_AXI_SHARE and DTCM_AXI_SHARE moves.
     pub const STEP: u32 = 64 * 1024;
 
-    /// Bytes that a share code moves from AXI SRAM1 (3) to ITCM (DTCM): 0, 64 KB, 128 KB; higher codes as the highest. The
+    /// Bytes that a share code moves from AXI SRAM1 (3) to ITCM (DTCM): 0, 64 KB, 128 KB; all others as 0. The
     /// blocks that move are the last ones of the SRAM and follow behind the TCM's own 64 KB.
     pub const fn moved(code: u8) -> u32 {
-        if code > 2 { 2 * STEP } else { code as u32 * STEP }
+        match code {
+            1 => STEP,
+            2 => 2 * STEP,
+            _ => 0,
+        }
     }
 
     /// Bytes at the end of AXI SRAM4 that ECC_ON_SRAM takes: 72 KB are 64 KB with their check bits (8 for 64).
@@ -231,6 +235,8 @@ pub enum Target {
     Rtc,
     /// TAMP and backup registers.
     Tamp,
+    /// IWDG.
+    Iwdg,
     /// DBGMCU.
     Dbgmcu,
     /// RAMECC1 or RAMECC2.
@@ -354,7 +360,7 @@ pub const BLOCKS: &[Block] = &[
     unmodelled(0x5800_2C00, "LPTIM4"), unmodelled(0x5800_3000, "LPTIM5"), unmodelled(0x5800_3C00, "VREFBUF"),
     clocked(0x5800_4000, "RTC", Target::Rtc, APB4ENR, 16),
     clocked(0x5800_4400, "TAMP", Target::Tamp, APB4ENR, 16),
-    unmodelled(0x5800_4800, "IWDG"), unmodelled(0x5800_6800, "DTS"),
+    block(0x5800_4800, 0x400, "IWDG", Target::Iwdg), unmodelled(0x5800_6800, "DTS"),
     clocked(0x5802_0000, "GPIOA", Target::Gpio(0), AHB4ENR, 0),
     clocked(0x5802_0400, "GPIOB", Target::Gpio(1), AHB4ENR, 1),
     clocked(0x5802_0800, "GPIOC", Target::Gpio(2), AHB4ENR, 2),
@@ -428,7 +434,7 @@ mod tests {
                 .map(|region| region.size / 1024)
                 .sum()
         };
-        for (code, (tcm, axi)) in (0..).zip([(64, 128), (128, 64), (192, 0), (192, 0)]) {
+        for (code, (tcm, axi)) in (0..).zip([(64, 128), (128, 64), (192, 0), (64, 128)]) {
             let regions = Regions::new(code, 0, false);
             assert_eq!(size(&regions, &[Storage::Itcm, Storage::ItcmShared]), tcm);
             assert_eq!(size(&regions, &[Storage::AxiSram1]), axi);

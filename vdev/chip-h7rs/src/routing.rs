@@ -1,9 +1,9 @@
 //! From the bus to the register blocks: byte lanes, clocks, and warnings for what is not there.
 
 use ironroot_chip::peripherals::octospi::Effect;
-use ironroot_chip::peripherals::registers::Written;
+use ironroot_chip::peripherals::registers::{Lanes, Written};
 use ironroot_chip::warnings::Reason;
-use ironroot_cpu::bus::{Access, BusFault, Master, Size};
+use ironroot_cpu::bus::{Access, BusFault, Master};
 
 use crate::chip::Stm32h7rs;
 use crate::flash::Answer;
@@ -16,20 +16,6 @@ const BSRR: u32 = 0x018;
 const BRR: u32 = 0x028;
 /// XSPI: the data register.
 const XSPI_DR: u32 = 0x050;
-
-/// A 32-bit register and where in it an access lies.
-struct Lanes {
-    offset: u32,
-    shift: u32,
-    mask: u32,
-}
-
-impl Lanes {
-    fn new(block: &Block, address: u32, size: Size) -> Self {
-        let shift = (address & 3) * 8;
-        Lanes { offset: (address - block.base) & !3, shift, mask: size.mask() << shift }
-    }
-}
 
 impl Stm32h7rs {
     /// True if the block answers: its clock is on and its reset is released.
@@ -64,12 +50,12 @@ impl Stm32h7rs {
             self.warn(address, access, block, reason.unwrap_or(Reason::NotModelled));
             return Ok(0);
         };
-        let lanes = Lanes::new(block, address, access.size);
+        let lanes = Lanes::new(block.base, address, access.size);
         let value = self.read_target(block, lanes.offset, address, access);
         if value.is_none() {
             self.warn(address, access, Some(block), Reason::NotModelled);
         }
-        Ok((value.unwrap_or(0) & lanes.mask) >> lanes.shift)
+        Ok(lanes.read(value.unwrap_or(0)))
     }
 
     fn read_target(
@@ -108,6 +94,11 @@ impl Stm32h7rs {
             Target::Exti => self.exti.read(offset),
             Target::Rtc => self.rtc.read(offset),
             Target::Tamp => self.tamp.read(offset),
+            Target::Iwdg => {
+                let value = self.iwdg.read(offset, self.nanoseconds(now));
+                self.settle();
+                value
+            }
             Target::Dbgmcu => self.dbgmcu.read(offset),
             Target::RamEcc(number) => self.ramecc.read_register(number, offset),
             Target::Crc => self.crc.read(offset),
@@ -154,9 +145,8 @@ impl Stm32h7rs {
             self.warn(address, access, block, reason.unwrap_or(Reason::NotModelled));
             return Ok(());
         };
-        let lanes = Lanes::new(block, address, access.size);
-        let written = Written { value: (value << lanes.shift) & lanes.mask, mask: lanes.mask };
-        let known = self.write_target(block, lanes.offset, address, written, access);
+        let lanes = Lanes::new(block.base, address, access.size);
+        let known = self.write_target(block, lanes.offset, address, lanes.written(value), access);
         self.settle();
         if !known? {
             self.warn(address, access, Some(block), Reason::NotModelled);
@@ -237,6 +227,7 @@ impl Stm32h7rs {
                 self.saes.set_boot_key(self.tamp.boot_key());
                 known
             }
+            Target::Iwdg => self.iwdg.write(offset, written, self.nanoseconds(now)),
             Target::Dbgmcu => self.dbgmcu.write(offset, written),
             Target::RamEcc(number) => self.ramecc.write_register(number, offset, written),
             Target::Crc => self.crc.write(offset, written),

@@ -80,19 +80,54 @@ fn every_truncation_is_an_error_with_its_code() {
         assert_eq!(error.code(), input::BOARD_TRUNCATED, "{length} bytes: {error}");
     }
     let mut newer = bytes.clone();
-    newer[8] = 2;
-    assert!(matches!(BoardH7::from_bytes(&newer), Err(BoardError::Version(2))));
+    newer[8] = 3;
+    assert!(matches!(BoardH7::from_bytes(&newer), Err(BoardError::Version(3))));
     let mut damaged = bytes;
     damaged[100] ^= 1;
     assert_eq!(BoardH7::from_bytes(&damaged).unwrap_err().code(), input::BOARD_CORRUPT);
 }
 
+#[test]
+fn what_is_not_fitted_is_not_there_and_stays_so() {
+    for (part, flash, ram) in
+        [(Part::Stm32h7s7, 0x9000_0000, 0x7000_0000), (Part::Stm32h7r7, 0x7000_0000, 0x9000_0000)]
+    {
+        let mut board = board(part);
+        assert!(!board.set_fitted(0x2400_0000, false));
+        assert!(board.set_fitted(ram, false));
+        assert!(board.preload_external(flash, &[1]));
+        assert!(board.set_fitted(flash, false));
+        assert!(!board.preload_external(flash, &[1]), "there is nothing to program");
+        let again = BoardH7::from_bytes(&board.to_bytes()).unwrap();
+        assert_eq!(again, board);
+        let chip = Stm32h7rs::from_board(&again, &rom());
+        assert_eq!(chip.to_board().fitted(), [false; 2]);
+        assert_eq!(chip.external_bytes(flash, 2), [0xFF; 2]);
+        assert!(board.set_fitted(flash, true), "a new one");
+        assert!(board.preload_external(flash, &[1]));
+    }
+}
+
+#[test]
+fn a_board_of_version_1_has_its_memories_and_a_watchdog_that_software_starts() {
+    let old = forged_as(1, |body| {
+        body.truncate(body.len() - 4);
+        // OBW1SR is the seventh option word.
+        body[28 + 24] &= !0x10;
+    });
+    assert_eq!(old.unwrap(), board(Part::Stm32h7s7));
+}
+
 /// The file with a changed body and a checksum that fits it.
 fn forged(change: impl FnOnce(&mut Vec<u8>)) -> Result<BoardH7, BoardError> {
+    forged_as(2, change)
+}
+
+fn forged_as(version: u32, change: impl FnOnce(&mut Vec<u8>)) -> Result<BoardH7, BoardError> {
     let bytes = board(Part::Stm32h7s7).to_bytes();
     let mut body = bytes[20..].to_vec();
     change(&mut body);
-    BoardH7::from_bytes(&ironroot_chip::container::pack(&ironroot_chip_h7rs::board::MAGIC, 1, &body))
+    BoardH7::from_bytes(&ironroot_chip::container::pack(&ironroot_chip_h7rs::board::MAGIC, version, &body))
 }
 
 #[test]
@@ -104,6 +139,7 @@ fn impossible_fields_are_refused_even_with_a_right_checksum() {
     assert_eq!(code(forged(|body| body[8] = b'X')), input::BOARD_CORRUPT, "no virtual device");
     assert_eq!(code(forged(|body| body[20] = 2)), input::BOARD_CORRUPT, "BOOT0");
     assert_eq!(code(forged(|body| body[28 + 3] = 1)), input::BOARD_CORRUPT, "reserved option bit");
+    assert_eq!(code(forged(|body| *body.last_mut().unwrap() = 1)), input::BOARD_CORRUPT, "no such memory");
     assert_eq!(code(forged(|body| body.truncate(200))), input::BOARD_CORRUPT);
     assert_eq!(code(forged(|body| body.push(0))), input::BOARD_CORRUPT);
     // Counts that promise more than there is.

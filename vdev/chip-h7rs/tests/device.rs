@@ -8,7 +8,7 @@ use std::hash::Hasher;
 use common::*;
 use ironroot_chip::warnings::Reason;
 use ironroot_chip_h7rs::{BoardH7, RomImage, Stm32h7rs, power_cycle};
-use ironroot_cpu::bus::{Bus, BusFault, Kind, Size};
+use ironroot_cpu::bus::{Bus, BusFault, Kind, Request, Size};
 use ironroot_cpu::machine::{Machine, Stop};
 use ironroot_layout::stm32h7rs::Part;
 use ironroot_layout::stm32h7rs::state::Hdpl;
@@ -335,4 +335,55 @@ fn a_snapshot_brings_the_level_back() {
     assert_eq!((machine.state_hash(), machine.core.bus.hdpl()), (hash, Hdpl::Level0));
     assert_eq!(machine.run(50), Stop::Limit);
     assert_eq!(machine.state_hash(), later);
+}
+
+const IWDG: u32 = 0x5800_4800;
+const RSR: u32 = RCC + 0x130;
+/// RSR: the watchdog, and the pin that it pulls; the software reset.
+const BY_WATCHDOG: u32 = 1 << 26 | 1 << 22;
+const BY_SOFTWARE: u32 = 1 << 24 | 1 << 22;
+
+#[test]
+fn the_watchdog_ends_what_loops_and_what_sleeps() {
+    // ldr r0,=IWDG; ldr r1,=0xCCCC; str r1,[r0]; b ., or wfi again and again; half a second at 64 MHz.
+    for (end, limit) in [([0xE7FE, 0xBF00], 40_000_000), ([0xBF30, 0xE7FD], 2_000)] {
+        let mut machine = run(&[0x4802, 0x4903, 0x6001, end[0], end[1], 0xBF00], &[IWDG, 0xCCCC]);
+        assert_eq!(machine.run(limit), Stop::Limit);
+        assert_eq!(machine.core.bus.debugger_read(RSR, Size::Word), Ok(0x00E0_0000 | BY_WATCHDOG));
+        // It was a reset like another: the level is that of the code that ran again.
+        assert_eq!(machine.core.bus.hdpl(), Hdpl::Level1);
+    }
+}
+
+#[test]
+fn a_software_reset_stops_the_watchdog_unless_hardware_starts_it() {
+    for by_hardware in [false, true] {
+        let mut bench = Bench::with(|board| {
+            board.options_mut().obw1sr ^= u32::from(by_hardware) << 4;
+        });
+        bench.write(RSR, 1 << 16);
+        bench.write(IWDG, 0xCCCC);
+        assert_eq!(bench.read(IWDG + 0xC) & 0x100, 0x100, "ONF");
+        bench.reset();
+        assert_eq!(bench.read(RSR), BY_SOFTWARE);
+        assert_eq!(bench.read(IWDG + 0xC) & 0x100 != 0, by_hardware);
+        bench.settle();
+        assert_eq!(bench.chip.take_request() == Some(Request::SystemReset), by_hardware);
+        bench.reset();
+        assert_eq!(bench.read(RSR) & BY_WATCHDOG == BY_WATCHDOG, by_hardware);
+    }
+}
+
+#[test]
+fn the_watchdog_counts_time_and_not_cycles() {
+    let mut bench = Bench::new();
+    bench.write(IWDG, 0xCCCC);
+    let half = bench.chip.next_event() / 2;
+    bench.now = half;
+    // HSI / 8 from here on.
+    bench.write(RCC, 0x3D);
+    assert_eq!(bench.chip.core_hz(), 8_000_000);
+    bench.settle();
+    assert!(bench.now.abs_diff(half + half / 8) < 100, "{} {half}", bench.now);
+    assert!(bench.chip.nanoseconds(bench.now).abs_diff(512_000_000) < 20_000);
 }

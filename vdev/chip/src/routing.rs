@@ -1,30 +1,16 @@
 //! From the bus to the register blocks: byte lanes, clocks, and warnings for what is not there.
 
-use ironroot_cpu::bus::{Access, BusFault, Size};
+use ironroot_cpu::bus::{Access, BusFault};
 
 use crate::chip::Stm32h735;
 use crate::map::{Block, Target};
 use crate::peripherals::octospi::{self, Effect};
 use crate::peripherals::otfdec;
 use crate::peripherals::rcc::RSTR_TO_ENR;
-use crate::peripherals::registers::Written;
+use crate::peripherals::registers::{Lanes, Written};
 use crate::peripherals::usart;
 use crate::rssc;
 use crate::warnings::Reason;
-
-/// A 32-bit register and where in it an access lies.
-struct Lanes {
-    offset: u32,
-    shift: u32,
-    mask: u32,
-}
-
-impl Lanes {
-    fn new(block: &Block, address: u32, size: Size) -> Self {
-        let shift = (address & 3) * 8;
-        Lanes { offset: (address - block.base) & !3, shift, mask: size.mask() << shift }
-    }
-}
 
 impl Stm32h735 {
     /// True if the block answers: its clock is on and its reset is released.
@@ -53,12 +39,12 @@ impl Stm32h735 {
             self.warn(address, access, Some(block), Reason::NotClocked);
             return Ok(0);
         }
-        let lanes = Lanes::new(block, address, access.size);
+        let lanes = Lanes::new(block.base, address, access.size);
         let value = self.read_target(block, lanes.offset, address, access)?;
         if value.is_none() {
             self.warn(address, access, Some(block), Reason::NotModelled);
         }
-        Ok((value.unwrap_or(0) & lanes.mask) >> lanes.shift)
+        Ok(lanes.read(value.unwrap_or(0)))
     }
 
     fn read_target(
@@ -137,9 +123,8 @@ impl Stm32h735 {
             self.warn(address, access, Some(block), Reason::NotClocked);
             return Ok(());
         }
-        let lanes = Lanes::new(block, address, access.size);
-        let written = Written { value: (value << lanes.shift) & lanes.mask, mask: lanes.mask };
-        let known = self.write_target(block, lanes.offset, address, written, access);
+        let lanes = Lanes::new(block.base, address, access.size);
+        let known = self.write_target(block, lanes.offset, address, lanes.written(value), access);
         self.settle();
         if !known? {
             self.warn(address, access, Some(block), Reason::NotModelled);

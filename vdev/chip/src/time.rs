@@ -15,6 +15,17 @@ impl TimeBase {
         self.nanoseconds.saturating_add(u64::try_from(since).unwrap_or(u64::MAX))
     }
 
+    /// The first virtual time at which [`TimeBase::nanoseconds`] is `nanoseconds` or more, at a core of `hz`;
+    /// `u64::MAX`, never, stays what it is.
+    pub fn cycles(&self, nanoseconds: u64, hz: u64) -> u64 {
+        if nanoseconds == u64::MAX {
+            return u64::MAX;
+        }
+        let left = u128::from(nanoseconds.saturating_sub(self.nanoseconds));
+        let cycles = (left * u128::from(hz)).div_ceil(1_000_000_000);
+        self.cycles.saturating_add(u64::try_from(cycles).unwrap_or(u64::MAX))
+    }
+
     /// At `now` the frequency changes; until then it was `hz`.
     pub fn change(&mut self, now: u64, hz: u64) {
         *self = TimeBase { cycles: now, nanoseconds: self.nanoseconds(now, hz) };

@@ -10,7 +10,7 @@
 //! 4. The installed image is decrypted in place, verified, its version recorded, and started.
 //!
 //! A refusal goes to the console and into the hand-off record, and the core stays. The iLoader is started a bounded number of times
-//! for one boot, counted in a register that survives the resets in between.
+//! for one boot, counted in a register that survives the resets in between, and each time under the watchdog.
 #![no_std]
 #![no_main]
 
@@ -87,7 +87,10 @@ fn run(report: &mut Report) -> Result<(Config, Accepted), Refused> {
     let erased = progress.take_erasing();
     match answer {
         Some(Answer::Empty) if erased => ask::now(&config, &mut progress, Operation::Load, 0),
-        None | Some(Answer::NoLoad) => ask::now(&config, &mut progress, Operation::Load, 0),
+        None | Some(Answer::NoLoad) => {
+            progress.unanswered();
+            ask::now(&config, &mut progress, Operation::Load, 0)
+        }
         Some(Answer::Empty) => Err(Refused(codes::ILOADER_EMPTY, Stage::Slot)),
         Some(Answer::Error) => Err(Refused(codes::ILOADER_ERROR, Stage::Slot)),
         Some(Answer::Secondary) => {

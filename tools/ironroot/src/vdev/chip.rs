@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use ironroot_chip::external::ExternalFlash;
 use ironroot_chip::warnings::Warning;
 use ironroot_chip::{Board, BoardError, FlashOperation, PowerCut, RomImage, Stm32h735};
-use ironroot_chip_h7rs::{BoardH7, Stm32h7rs};
+use ironroot_chip_h7rs::{BoardH7, RamError, Stm32h7rs};
 use ironroot_cpu::bus::Bus;
 use ironroot_layout::stm32h7rs::Part as H7rs;
 use ironroot_layout::{Region, stm32h7rs, stm32h735};
@@ -35,6 +35,15 @@ impl Part {
     }
 }
 
+/// An error to be put into a word of RAM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RamFault {
+    /// An address of the word.
+    pub address: u32,
+    /// Two bits, which are lost; or one, which is corrected.
+    pub double: bool,
+}
+
 /// What a session asks of a chip.
 pub trait Chip: Bus {
     /// What it is soldered to.
@@ -43,6 +52,8 @@ pub trait Chip: Bus {
     const HAND_OFF: Region;
     /// The serial port that the firmware of this project talks on.
     const CONSOLE: u8;
+    /// Whether `ironroot explain fault` knows what an application may do here.
+    const HAS_CONTRACT: bool;
 
     /// The chip on a board, just powered on.
     fn from_board(board: &Self::Board, rom: &RomImage) -> Self;
@@ -72,15 +83,18 @@ pub trait Chip: Bus {
     fn record_flash_operations(&mut self, on: bool);
     /// The list.
     fn take_flash_operations(&mut self) -> Vec<FlashOperation>;
+    /// Puts an error into RAM. False if the memory there has no error correction.
+    fn inject_ram_error(&mut self, fault: RamFault) -> bool;
 }
 
 /// A chip's own methods, by the names of the trait.
 macro_rules! chip {
-    ($chip:ty, $board:ty, $hand_off:expr, $console:expr, $system_flash:path, $instances:expr) => {
+    ($chip:ty, $board:ty, $hand_off:expr, $console:expr, $contract:expr, $system_flash:path, $instances:expr, $ram_error:expr) => {
         impl Chip for $chip {
             type Board = $board;
             const HAND_OFF: Region = $hand_off;
             const CONSOLE: u8 = $console;
+            const HAS_CONTRACT: bool = $contract;
 
             fn from_board(board: &$board, rom: &RomImage) -> Self {
                 <$chip>::from_board(board, rom)
@@ -124,6 +138,9 @@ macro_rules! chip {
             fn take_flash_operations(&mut self) -> Vec<FlashOperation> {
                 <$chip>::take_flash_operations(self)
             }
+            fn inject_ram_error(&mut self, fault: RamFault) -> bool {
+                $ram_error(self, fault)
+            }
         }
     };
 }
@@ -133,16 +150,24 @@ chip!(
     Board,
     stm32h735::HAND_OFF,
     3,
+    false,
     super::system_flash,
-    ironroot_chip::peripherals::usart::INSTANCES
+    ironroot_chip::peripherals::usart::INSTANCES,
+    // Its RAMECC is not modelled.
+    |_: &mut Stm32h735, _| false
 );
 chip!(
     Stm32h7rs,
     BoardH7,
     stm32h7rs::contract::HAND_OFF,
     4,
+    true,
     super::system_flash_h7rs,
-    ironroot_chip_h7rs::peripherals::usart::INSTANCES
+    ironroot_chip_h7rs::peripherals::usart::INSTANCES,
+    |chip: &mut Stm32h7rs, fault: RamFault| {
+        let error = if fault.double { RamError::Double } else { RamError::Single };
+        chip.inject_ram_error(fault.address, error)
+    }
 );
 
 /// A board as its file.

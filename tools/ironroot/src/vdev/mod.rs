@@ -1,6 +1,7 @@
 //! A virtual device in this process: what a bench with a board, a debug probe and a serial cable is otherwise for.
 
 pub mod chip;
+pub mod fault;
 pub mod names;
 pub mod record;
 pub mod session;

@@ -197,6 +197,10 @@ pub fn hidden_range(hdpsr: u32) -> Option<std::ops::Range<u32>> {
     }
 }
 
+/// OBW1SR: IWDG_HW. Clear, the watchdog is started by hardware. That a new part has it set is our reading: the value that ST
+/// delivers is not published.
+pub(crate) const IWDG_SOFTWARE: u32 = 1 << 4;
+
 impl OptionWords {
     /// What a new part has. The product is open, nothing is hidden or protected, no debug authentication.
     pub const FACTORY: OptionWords = OptionWords {
@@ -208,7 +212,7 @@ impl OptionWords {
         wrpsr: 0xFF,
         hdpsr: 0x0000_00FF,
         epochsr: 0,
-        obw1sr: 0x1000_00C0,
+        obw1sr: 0x1000_0000 | IWDG_SOFTWARE | 0xC0,
         obw2sr: 0,
     };
 
@@ -284,6 +288,11 @@ impl OptionWords {
     /// DTCM_AXI_SHARE.
     pub const fn dtcm_share(&self) -> u8 {
         (self.obw2sr >> 4 & 7) as u8
+    }
+
+    /// IWDG_HW, which is set where software starts the watchdog: each reset starts it.
+    pub const fn iwdg_by_hardware(&self) -> bool {
+        self.obw1sr & IWDG_SOFTWARE == 0
     }
 
     /// ECC_ON_SRAM.

@@ -5,6 +5,7 @@ pub mod cryp;
 pub mod dbgmcu;
 pub mod exti;
 pub mod hash;
+pub mod iwdg;
 pub mod mce;
 pub mod mce_cipher;
 pub mod pka;

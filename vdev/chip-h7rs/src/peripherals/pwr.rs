@@ -59,7 +59,7 @@ impl Pwr {
         self.registers.reset();
         match cause {
             ResetCause::PowerOn => self.supply_written = false,
-            ResetCause::Software => self.registers.set(CSR2, supply),
+            ResetCause::Software | ResetCause::Watchdog => self.registers.set(CSR2, supply),
         }
     }
 

@@ -104,8 +104,12 @@ const POWER_ON: u32 = 0x00E0_0000;
 /// What RSR says after SYSRESETREQ: software and pin.
 const SOFTWARE: u32 = 0x0140_0000;
 
+/// What RSR says after IWDG: watchdog and pin.
+const WATCHDOG: u32 = 0x0440_0000;
+
 /// This part's block.
-pub static H7RS: Part = Part { table: TABLE, rsr: 0x130, power_on: POWER_ON, software: SOFTWARE };
+pub static H7RS: Part =
+    Part { table: TABLE, rsr: 0x130, power_on: POWER_ON, software: SOFTWARE, watchdog: WATCHDOG };
 
 /// Frequencies in Hz.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -72,7 +72,7 @@ impl Sbs {
         let command = self.registers.get(RSSCMDR);
         *self = Sbs::default();
         self.registers.set(BOOTPINR, u32::from(boot0));
-        if cause == ResetCause::Software {
+        if cause != ResetCause::PowerOn {
             self.registers.set(RSSCMDR, command);
         }
     }

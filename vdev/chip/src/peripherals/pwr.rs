@@ -54,7 +54,7 @@ impl Pwr {
         self.registers.reset();
         match cause {
             ResetCause::PowerOn => self.supply_written = false,
-            ResetCause::Software => self.registers.set(CR3, supply),
+            ResetCause::Software | ResetCause::Watchdog => self.registers.set(CR3, supply),
         }
     }
 

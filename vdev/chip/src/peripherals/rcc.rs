@@ -35,6 +35,8 @@ const CR_RESET: u32 = 0x0000_0025;
 const REMOVE_FLAGS: u32 = 1 << 16;
 /// What RSR says after power-on: CPU, D1, D2, BOR, PIN and POR.
 const POWER_ON_FLAGS: u32 = 0x00FA_0000;
+/// What RSR says after IWDG1: watchdog, pin and CPU.
+const WATCHDOG_FLAGS: u32 = 0x0442_0000;
 /// What RSR says after SYSRESETREQ: software, pin and CPU.
 const SOFTWARE_FLAGS: u32 = 0x0142_0000;
 
@@ -108,10 +110,18 @@ pub struct Part {
     pub power_on: u32,
     /// What RSR says after SYSRESETREQ.
     pub software: u32,
+    /// What RSR says after the independent watchdog.
+    pub watchdog: u32,
 }
 
 /// The STM32H735's.
-pub static H735: Part = Part { table: TABLE, rsr: 0x0D0, power_on: POWER_ON_FLAGS, software: SOFTWARE_FLAGS };
+pub static H735: Part = Part {
+    table: TABLE,
+    rsr: 0x0D0,
+    power_on: POWER_ON_FLAGS,
+    software: SOFTWARE_FLAGS,
+    watchdog: WATCHDOG_FLAGS,
+};
 
 /// Why the chip was reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -120,6 +130,8 @@ pub enum ResetCause {
     PowerOn,
     /// SYSRESETREQ.
     Software,
+    /// The independent watchdog.
+    Watchdog,
 }
 
 /// The RCC.
@@ -154,8 +166,10 @@ impl Rcc {
         self.registers.reset();
         match cause {
             ResetCause::PowerOn => self.registers.set(self.part.rsr, self.part.power_on),
-            ResetCause::Software => {
-                self.registers.set(self.part.rsr, flags | self.part.software);
+            ResetCause::Software | ResetCause::Watchdog => {
+                let watchdog = cause == ResetCause::Watchdog;
+                let new = if watchdog { self.part.watchdog } else { self.part.software };
+                self.registers.set(self.part.rsr, flags | new);
                 self.registers.set(BDCR, backup);
             }
         }

@@ -2,6 +2,8 @@
 
 use std::hash::{Hash, Hasher};
 
+use ironroot_cpu::bus::Size;
+
 /// One register of a block.
 #[derive(Clone, Copy, Debug)]
 pub struct Register {
@@ -43,6 +45,33 @@ impl Written {
     /// The write with bits outside `writable` taken away.
     pub const fn only(self, writable: u32) -> Self {
         Written { value: self.value & writable, mask: self.mask & writable }
+    }
+}
+
+/// A 32-bit register of a block, and where in it an access lies: narrower ones use a part of its byte lanes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lanes {
+    /// Byte offset of the register from the block's base.
+    pub offset: u32,
+    shift: u32,
+    mask: u32,
+}
+
+impl Lanes {
+    /// Of an access at an address in the block at `base`.
+    pub const fn new(base: u32, address: u32, size: Size) -> Self {
+        let shift = (address & 3) * 8;
+        Lanes { offset: (address - base) & !3, shift, mask: size.mask() << shift }
+    }
+
+    /// What a read gives of the register's value.
+    pub const fn read(self, value: u32) -> u32 {
+        (value & self.mask) >> self.shift
+    }
+
+    /// What a write of `value` brings to the register.
+    pub const fn written(self, value: u32) -> Written {
+        Written { value: (value << self.shift) & self.mask, mask: self.mask }
     }
 }
 

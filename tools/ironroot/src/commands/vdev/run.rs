@@ -15,7 +15,8 @@ use serde_json::json;
 use crate::console::{self, Console};
 use crate::error::{Context, Failure, Result};
 use crate::report::{BOLD, DIM, Reporter, printable};
-use crate::vdev::chip::{AnyBoard, Chip};
+use crate::vdev::chip::{AnyBoard, Chip, RamFault};
+use crate::vdev::fault::Fault;
 use crate::vdev::session::{End, Lines, Moment, Output, Session};
 use crate::{interrupt, number, vdev};
 
@@ -31,6 +32,7 @@ Examples:
   ironroot vdev run my.board --until done
   ironroot vdev run my.board --instructions 50000000 --json
   ironroot vdev run my.board --cut-at 7:broken
+  ironroot vdev run my.board --ram-error 0x20004010:double --ram-error-after watching
   ironroot vdev run my.board --uart pty
   ironroot vdev run my.board --uart tcp:127.0.0.1:5555")]
 pub struct Run {
@@ -63,9 +65,27 @@ pub struct Run {
     /// what it leaves: before, after, torn (a mix of bits that reads), broken (a mix that fails ECC), half (of an erase)
     #[arg(long, value_name = "N[:EFFECT[:SEED]]", value_parser = parse_cut)]
     cut_at: Option<PowerCut>,
+    /// Put an error into the word of RAM at ADDRESS: single (one bit, corrected) or double (lost), of parts whose RAM has error
+    /// correction
+    #[arg(long, value_name = "ADDRESS[:KIND]", value_parser = parse_ram_error)]
+    ram_error: Option<RamFault>,
+    /// Do so when the device has written this text [default: at once]
+    #[arg(long, value_name = "TEXT", requires = "ram_error")]
+    ram_error_after: Option<String>,
     /// Leave the board file as it is
     #[arg(long)]
     dry_run: bool,
+}
+
+/// `0x20004010`, `0x20004010:double`.
+fn parse_ram_error(text: &str) -> std::result::Result<RamFault, String> {
+    let (address, kind) = text.split_once(':').unwrap_or((text, "single"));
+    let address = number::parse(address)?;
+    match kind {
+        "single" => Ok(RamFault { address, double: false }),
+        "double" => Ok(RamFault { address, double: true }),
+        _ => Err(format!("`{kind}` is no kind of error; there are single, double")),
+    }
 }
 
 /// `7`, `7:torn`, `7:torn:42`.
@@ -94,13 +114,46 @@ fn parse_count(text: &str) -> std::result::Result<u64, String> {
     }
 }
 
-/// Watches the output: passes it on and looks for the text.
+/// Looks for a text in what the device writes.
+#[derive(Default)]
+struct Seek {
+    text: Vec<u8>,
+    /// The end of each port's output, long enough to find the text across two pieces. Ports are few.
+    tails: Vec<(&'static str, Vec<u8>)>,
+}
+
+impl Seek {
+    fn of(text: Option<&String>) -> Self {
+        Seek { text: text.map(|text| text.clone().into_bytes()).unwrap_or_default(), tails: Vec::new() }
+    }
+
+    fn found(&mut self, output: &Output) -> bool {
+        if self.text.is_empty() {
+            return false;
+        }
+        let index = match self.tails.iter().position(|(port, _)| *port == output.port) {
+            Some(index) => index,
+            None => {
+                self.tails.push((output.port, Vec::new()));
+                self.tails.len() - 1
+            }
+        };
+        let Some((_, tail)) = self.tails.get_mut(index) else { return false };
+        tail.extend_from_slice(&output.bytes);
+        let found = tail.windows(self.text.len()).any(|window| window == self.text);
+        let keep = tail.len().saturating_sub(self.text.len());
+        tail.drain(..keep);
+        found
+    }
+}
+
+/// Watches the output: passes it on and looks for texts.
 struct Watch<'a, 'r> {
     report: &'a mut Reporter<'r>,
     console: Console,
-    until: Option<Vec<u8>>,
-    /// The end of each port's output, long enough to find the text across two pieces. Ports are few.
-    tails: Vec<(&'static str, Vec<u8>)>,
+    until: Seek,
+    /// An error of RAM that is still to come, and the text behind which it comes.
+    ram_error: Option<(RamFault, Seek)>,
     /// The line that each port has begun: an event of `--json` holds a whole line.
     lines: Vec<(&'static str, Lines)>,
     failure: Option<Failure>,
@@ -120,7 +173,22 @@ impl Watch<'_, '_> {
             self.failure = Some(failure);
             return false;
         }
-        !self.found(output)
+        if self.ram_error.as_mut().is_some_and(|(_, after)| after.found(output)) {
+            self.spoil(session);
+        }
+        self.failure.is_none() && !self.until.found(output)
+    }
+
+    /// Puts the error into RAM.
+    fn spoil<C: Chip>(&mut self, session: &mut Session<C>) {
+        let Some((fault, _)) = self.ram_error.take() else { return };
+        if session.chip().inject_ram_error(fault) {
+            session.machine.poke();
+        } else {
+            let cause = format!("the RAM at {:#010x} has no error correction", fault.address);
+            let failure = Failure::new(input::USAGE, cause);
+            self.failure = Some(failure.fix("Name an address in a RAM that has it: AXI SRAM1, AXI SRAM3, ITCM, DTCM or backup SRAM of an STM32H7R/7S."));
+        }
     }
 
     fn report_lines(&mut self, output: &Output) {
@@ -152,23 +220,6 @@ impl Watch<'_, '_> {
             session.machine.poke();
         }
         Ok(!typed.is_empty())
-    }
-
-    fn found(&mut self, output: &Output) -> bool {
-        let Some(until) = self.until.as_deref().filter(|u| !u.is_empty()) else { return false };
-        let index = match self.tails.iter().position(|(port, _)| *port == output.port) {
-            Some(index) => index,
-            None => {
-                self.tails.push((output.port, Vec::new()));
-                self.tails.len() - 1
-            }
-        };
-        let Some((_, tail)) = self.tails.get_mut(index) else { return false };
-        tail.extend_from_slice(&output.bytes);
-        let found = tail.windows(until.len()).any(|window| window == until);
-        let keep = tail.len().saturating_sub(until.len());
-        tail.drain(..keep);
-        found
     }
 }
 
@@ -215,12 +266,18 @@ fn run_on<C: Chip>(args: &Run, board: &C::Board, report: &mut Reporter<'_>) -> R
     let mut watch = Watch {
         report,
         console,
-        until: args.until.as_ref().map(|t| t.clone().into_bytes()),
-        tails: Vec::new(),
+        until: Seek::of(args.until.as_ref()),
+        ram_error: args.ram_error.map(|fault| (fault, Seek::of(args.ram_error_after.as_ref()))),
         lines: Vec::new(),
         failure: None,
         input: args.uart_input.unwrap_or(C::CONSOLE),
     };
+    if args.ram_error_after.is_none() {
+        watch.spoil(&mut session);
+    }
+    if let Some(failure) = watch.failure.take() {
+        return Err(failure);
+    }
     let end = drive(&mut session, args.instructions, &mut watch);
     watch.report_rest(session.now());
     if end == End::Interrupted {
@@ -250,7 +307,9 @@ fn drive<C: Chip>(session: &mut Session<C>, limit: Option<u64>, watch: &mut Watc
         let waits = match end {
             End::Stopped(Stop::Limit) => left > 0,
             // It sleeps until somebody types. With the terminal of this command nobody can.
-            End::Stopped(Stop::Idle) => watch.until.is_none() && !matches!(watch.console, Console::Stdout),
+            End::Stopped(Stop::Idle) => {
+                watch.until.text.is_empty() && !matches!(watch.console, Console::Stdout)
+            }
             _ => false,
         };
         if !waits {
@@ -294,6 +353,7 @@ fn finish<C: Chip>(args: &Run, session: &mut Session<C>, end: End, report: &mut 
     let now = session.now();
     let record = session.hand_off();
     let pc = session.machine.core.r[15];
+    let fault = if C::HAS_CONTRACT { Fault::of(session) } else { None };
     let reason = match end {
         End::Asked => "until",
         End::Exited(_) => "exit",
@@ -316,7 +376,11 @@ fn finish<C: Chip>(args: &Run, session: &mut Session<C>, end: End, report: &mut 
             ));
         }
         (End::Stopped(Stop::Lockup), _) => {
-            return Err(Failure::new(codes::LOCKUP, format!("the core locked up at {pc:#010x}")));
+            let failure = Failure::new(codes::LOCKUP, format!("the core locked up at {pc:#010x}"));
+            return Err(match fault {
+                Some(fault) => failure.fix(format!("`{}` says what it was not allowed.", fault.command())),
+                None => failure,
+            });
         }
         (End::Stopped(Stop::Limit), Some(text)) => {
             let cause = format!(
@@ -355,9 +419,12 @@ fn finish<C: Chip>(args: &Run, session: &mut Session<C>, end: End, report: &mut 
         "resets": session.machine.resets,
         "hand_off": record.as_ref().ok().map(vdev::record::fields),
         "saved": !args.dry_run,
+        "fault": fault.map(|fault| fault.fields()),
+        "fault_code": fault.map(|_| codes::IN_FAULT_HANDLER.to_string()),
     });
     let text = format!(
-        "{}{DIM}ended: {reason} at {pc:#010x} after {} instructions, {:.3} ms of virtual time{DIM:#}\n{BOLD}hand-off{BOLD:#} {}",
+        "{}{}{DIM}ended: {reason} at {pc:#010x} after {} instructions, {:.3} ms of virtual time{DIM:#}\n{BOLD}hand-off{BOLD:#} {}",
+        fault_line(fault),
         cut_line(args.cut_at, cut, operations.len()),
         now.instructions,
         now.nanoseconds as f64 / 1e6,
@@ -365,6 +432,12 @@ fn finish<C: Chip>(args: &Run, session: &mut Session<C>, end: End, report: &mut 
     );
     report.result("vdev run", data, text);
     Ok(())
+}
+
+/// How to learn what the fault means in whose handler the core is; empty without one.
+fn fault_line(fault: Option<Fault>) -> String {
+    let code = codes::IN_FAULT_HANDLER;
+    fault.map_or(String::new(), |fault| format!("{BOLD}fault{BOLD:#} {code}: {}\n", fault.command()))
 }
 
 /// What became of `--cut-at`; empty without it.
