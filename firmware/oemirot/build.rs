@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use ironroot_layout::generate::{Form, Side, build_script, generate};
 use ironroot_layout::stm32h7rs::Part;
-use ironroot_layout::stm32h7rs::product::{BootPath, Place, Plan, Product, UpdateMode};
+use ironroot_layout::stm32h7rs::product::{BootPath, Open, Place, Plan, Product, UpdateMode};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let here = std::env::var("CARGO_MANIFEST_DIR")?;
@@ -38,5 +38,6 @@ fn of_features() -> Product {
         _ => Place::ExternalRam,
     };
     let update = if has("SWAP") { UpdateMode::Swap } else { UpdateMode::Overwrite };
-    Product::new(part, boot, place, update)
+    // As ST's projects, whose applications have their data in AXI SRAM.
+    Product { open: Open::Sram, ..Product::new(part, boot, place, update) }
 }

@@ -13,15 +13,32 @@ use ironroot_image::Version;
 use ironroot_image::build::{Builder, KeySource, Seal};
 use ironroot_image::trailer::{Mode, SavedKeys, TrailerLayout};
 use ironroot_layout::Region;
+use ironroot_layout::description::Description;
 use ironroot_layout::stm32h7rs::obkeys::{Destination, IROT_CONFIG, OEMIROT_DATA, UROT_CONFIG, UROT_DATA};
 use ironroot_layout::stm32h7rs::product::{BootPath, Place, Plan, Product, UpdateMode};
 use ironroot_layout::stm32h7rs::{Part, chip, contract, obkeys, state::Hdpl};
 
 use crate::device::load_pieces;
+use crate::h7rs_system::program;
 use crate::{Scratch, firmware, root};
 
 /// The console of the boot stages and of the examples.
 pub const CONSOLE: u8 = 4;
+/// The first stages that are built, see xtask/src/firmware.rs.
+pub const STAGES: &[Stage] = &[
+    Stage::new(Part::Stm32h7s7, Run::ExternalFlash, false),
+    Stage::new(Part::Stm32h7s7, Run::ExternalFlash, true),
+    Stage::new(Part::Stm32h7s7, Run::ExternalRam, false),
+    Stage::new(Part::Stm32h7s7, Run::ExternalRam, true),
+    Stage::new(Part::Stm32h7s7, Run::InternalRam, false),
+    Stage::new(Part::Stm32h7s7, Run::InternalRam, true),
+    Stage::new(Part::Stm32h7r7, Run::ExternalFlash, true),
+    Stage::new(Part::Stm32h7r7, Run::ExternalRam, false),
+    Stage::new(Part::Stm32h7r7, Run::InternalRam, false),
+];
+/// The second stage that is built.
+pub const SECOND_STAGE: Stage =
+    Stage { second: true, ..Stage::new(Part::Stm32h7s7, Run::InternalRam, false) };
 /// More instructions than any boot with an update needs.
 pub const LIMIT: u64 = 600_000_000;
 
@@ -47,16 +64,31 @@ pub struct Stage {
     pub swap: bool,
     /// Behind another stage.
     pub second: bool,
+    /// Built from a description in `tests/products`; `None`: what ST's projects have for these choices.
+    pub product: Option<&'static str>,
 }
 
 impl Stage {
     /// A first stage.
     pub const fn new(part: Part, run: Run, swap: bool) -> Self {
-        Self { part, run, swap, second: false }
+        Self { part, run, swap, second: false, product: None }
+    }
+
+    /// The same behind STiRoT.
+    pub const fn behind_another(self) -> Self {
+        Self { second: true, ..self }
+    }
+
+    /// The same, built from a description in `tests/products`.
+    pub const fn of_product(self, name: &'static str) -> Self {
+        Self { product: Some(name), ..self }
     }
 
     /// Its file in `target/ironroot-firmware`, without the extension.
     pub fn file(&self) -> String {
+        if let Some(product) = self.product {
+            return format!("stage-{product}");
+        }
         let name = if self.second { "oemurot" } else { "oemirot" };
         let run = match self.run {
             Run::ExternalFlash => "external-flash",
@@ -68,8 +100,14 @@ impl Stage {
         format!("{name}-{run}-{mode}-{crypto}")
     }
 
-    /// The product that it is built for: what ST's projects have for these choices.
+    /// The product that it is built for.
     pub fn plan(&self) -> Plan {
+        if let Some(product) = self.product {
+            let path = root().join(format!("tests/products/{product}.toml"));
+            let text = std::fs::read_to_string(&path).expect("readable");
+            let description = Description::read(product, &text).expect("a description");
+            return description.plan().expect("a product that can be built");
+        }
         let boot = if self.second { BootPath::StirotOemurot } else { BootPath::Oemirot };
         let place = match self.run {
             Run::ExternalFlash => Place::ExternalFlash,
@@ -96,7 +134,7 @@ impl Stage {
             true => (Mode::SwapScratch, SavedKeys::Sealed(113)),
             false => (Mode::OverwriteOnly, SavedKeys::None),
         };
-        TrailerLayout::new(mode, 8, 8, 33, keys).expect("a trailer")
+        TrailerLayout::new(mode, 8, 8, self.plan().slots.max_sectors, keys).expect("a trailer")
     }
 
     /// The payload of an example application (`hello`, `confirm`, ...) that is linked for this stage.
@@ -110,6 +148,11 @@ impl Stage {
             payload[at..at + data.len()].copy_from_slice(&data);
         }
         payload
+    }
+
+    /// A small program of `tests/arm` that is linked for this stage, with words put behind its first two vectors.
+    pub fn program(&self, name: &str, words: &[u32]) -> Vec<u8> {
+        program(name, self.vectors(), words)
     }
 }
 
@@ -267,6 +310,11 @@ impl Device {
     pub fn with_rom(board: &BoardH7, rom: &RomImage) -> Self {
         let chip = Stm32h7rs::from_board(board, rom);
         Self { machine: Machine::new(chip), console: String::new() }
+    }
+
+    /// A chip on `board` with the stage, wherever it lies, just powered on.
+    pub fn with_stage(board: &BoardH7, stage: &Stage) -> Self {
+        if stage.second { Self::with_second_stage(board, stage) } else { Self::on(board) }
     }
 
     /// As [`Device::on`], with a second stage in AXI SRAM as STiRoT leaves it there.

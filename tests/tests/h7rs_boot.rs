@@ -1,19 +1,26 @@
 //! The boot stages of the STM32H7R/7S on the virtual chip: every configuration, what each does with updates, and what it
 //! refuses. The system flash here is one that only starts the stage and makes the last jump (tests/arm/h7rs_rom.s).
 
-use ironroot_boot::{Stage as Reached, Status};
-use ironroot_chip_h7rs::{CutEffect, POWER_CUT, PowerCut, RamError, power_cycle};
+use ironroot_boot::{Stage as Step, Status};
+use ironroot_chip_h7rs::{BoardH7, CutEffect, POWER_CUT, PowerCut, RamError, power_cycle};
 use ironroot_codes::{Code, boot as codes, image as image_codes};
 use ironroot_cpu::machine::Stop;
-use ironroot_crypto::{PublicKey, SigningKey};
+use ironroot_crypto::{PublicKey, Signer, SigningKey, Software};
+use ironroot_layout::Address;
 use ironroot_layout::stm32h7rs::obkeys::{IROT_CONFIG, OEMIROT_DATA};
-use ironroot_layout::stm32h7rs::{Part, contract, state::Hdpl};
+use ironroot_layout::stm32h7rs::product::Open;
+use ironroot_layout::stm32h7rs::rsslib::{self, Service};
+use ironroot_layout::stm32h7rs::state::{Hdpl, IROT_OEM, OEM_NOT_PROVISIONED};
+use ironroot_layout::stm32h7rs::{Part, chip, contract};
 use ironroot_tests::h7rs::{self, DEVICE_SCALAR, Device, LIMIT, Run, Stage};
+use ironroot_tests::size::{self, cold};
+use ironroot_tests::{firmware, h7rs_system};
+use object::{Object, ObjectSymbol};
 
 const S: Part = Part::Stm32h7s7;
 const R: Part = Part::Stm32h7r7;
 
-/// Those that are built, see xtask/src/firmware.rs.
+/// Of those that are built (`tests/src/size/h7rs.rs`): each place, mode, kind of cryptography and stage, not each with each.
 const STAGES: &[Stage] = &[
     Stage::new(S, Run::ExternalFlash, false),
     Stage::new(S, Run::ExternalFlash, true),
@@ -24,7 +31,15 @@ const STAGES: &[Stage] = &[
     Stage::new(R, Run::ExternalFlash, true),
     Stage::new(R, Run::ExternalRam, false),
     Stage::new(R, Run::InternalRam, false),
+    Stage::new(S, Run::ExternalFlash, true).behind_another(),
+    Stage::new(S, Run::InternalRam, false).behind_another(),
 ];
+/// Built from descriptions in `tests/products`.
+const CLOSED_RAM: Stage = Stage::new(S, Run::ExternalRam, false).of_product("closed-ram");
+const CLOSED_RAM_INTERNAL: Stage = Stage::new(R, Run::InternalRam, true).of_product("closed-ram-internal");
+const UNUSUAL: Stage = Stage::new(S, Run::ExternalFlash, true).of_product("unusual");
+const UNUSUAL_SECOND: Stage =
+    Stage::new(S, Run::ExternalRam, true).behind_another().of_product("unusual-second");
 /// The one that most tests are about.
 const OVERWRITE: Stage = Stage::new(S, Run::ExternalRam, false);
 const SWAP: Stage = Stage::new(S, Run::ExternalFlash, true);
@@ -34,10 +49,64 @@ const SWAP: Stage = Stage::new(S, Run::ExternalFlash, true);
 fn running(stage: &Stage, program: &str) -> Device {
     let mut board = h7rs::provisioned(stage);
     h7rs::download(&mut board, stage, &h7rs::encrypted(1, &stage.application(program)), true);
-    let mut device = Device::on(&board);
+    let mut device = started(&board, stage);
     let console = device.boot();
     assert!(console.contains("verified: version 1.0.0+0 counter 1"), "{stage:?}\n{console}");
     device
+}
+
+/// The device just powered on; a second stage lies where STiRoT leaves it.
+fn started(board: &BoardH7, stage: &Stage) -> Device {
+    if stage.second { Device::with_second_stage(board, stage) } else { Device::on(board) }
+}
+
+/// What `tests/arm/h7rs_reach.s` does to an address.
+#[derive(Clone, Copy, Debug)]
+enum Touch {
+    Read,
+    Write,
+    Call,
+}
+
+/// What came of it.
+#[derive(Debug, PartialEq, Eq)]
+enum Reached {
+    /// Done; what was read.
+    Done(u32),
+    /// CFSR of the fault, and the address if it was an access to data.
+    Fault(u32, Option<u32>),
+}
+
+/// Boots an application that touches an address, with our whole system flash around the stage or with the small one.
+#[track_caller]
+fn reach(stage: &Stage, whole_rom: bool, address: u32, touch: Touch) -> Reached {
+    let mut board = h7rs::provisioned(stage);
+    let payload = stage.program("h7rs_reach", &[address | touch as u32]);
+    h7rs::download(&mut board, stage, &image_for(stage, 1, &payload), true);
+    let mut device = if whole_rom {
+        board.options_mut().rotsr = u32::from_le_bytes([OEM_NOT_PROVISIONED, 0, 0, IROT_OEM]);
+        Device::with_rom(&board, &h7rs_system::rom())
+    } else {
+        started(&board, stage)
+    };
+    let console = device.boot().to_owned();
+    assert!(console.contains("verified: version 1.0.0+0 counter 1"), "{stage:?}\n{console}");
+    let found = device.peek(0x3000_5000, 20);
+    let words: Vec<u32> = found.as_chunks().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
+    assert_eq!(words[4] & 0xFF, u32::from(Hdpl::Level3.bits()), "{stage:?} {console} {words:x?}");
+    match words[..4] {
+        [2, read, 0, _] => Reached::Done(read),
+        [1, 0, cfsr, address] => Reached::Fault(cfsr, (cfsr & 0x80 != 0).then_some(address)),
+        _ => panic!("{stage:?} {words:x?}\n{console}"),
+    }
+}
+
+/// An image with the header that the product wants.
+fn image_for(stage: &Stage, major: u8, payload: &[u8]) -> Vec<u8> {
+    let header = u16::try_from(stage.plan().slots.header.bytes()).expect("a header");
+    let key = h7rs::signing_key();
+    let builder = h7rs::builder(major).header_size(header);
+    builder.build(payload, Some(&key as &dyn Signer), &mut Software).expect("an image")
 }
 
 /// The line that says why nothing was started, and its record.
@@ -52,7 +121,7 @@ fn assert_refused(device: &mut Device, code: Code) {
 
 #[test]
 fn the_first_image_is_installed_and_runs() {
-    for stage in STAGES {
+    for stage in &size::h7rs::stages() {
         let mut device = running(stage, "hello");
         let console = device.console.clone();
         assert!(console.contains("hello from h7rs-hello-c"), "{stage:?}\n{console}");
@@ -60,7 +129,7 @@ fn the_first_image_is_installed_and_runs() {
         assert!(console.ends_with("done\r\n"), "{stage:?}\n{console}");
         assert_eq!(device.level(), Hdpl::Level3, "{stage:?}");
         let record = device.hand_off().expect("a record");
-        assert_eq!((record.status, record.stage), (Status::Booted, Reached::Launch), "{stage:?}");
+        assert_eq!((record.status, record.stage), (Status::Booted, Step::Launch), "{stage:?}");
         assert_eq!(record.vector_table.value(), stage.vectors(), "{stage:?}");
         assert!(!device.stage_ram_holds(&DEVICE_SCALAR), "{stage:?}: the key is left in RAM");
 
@@ -218,7 +287,7 @@ fn the_flash_of_another_board_is_noise() {
     let stage = &SWAP;
     let device = running(stage, "hello");
     let primary = stage.installed();
-    let mut other = ironroot_chip_h7rs::BoardH7::with_serial(S, 8);
+    let mut other = BoardH7::with_serial(S, 8);
     let here = device.machine.core.bus.to_board();
     for index in 0..32 {
         // The stage, its configuration and the key that it made, all copied; what cannot be copied is the chip's own key.
@@ -245,7 +314,7 @@ fn keys_that_are_missing_or_damaged_start_nothing() {
     h7rs::set_keys(&mut damaged, IROT_CONFIG, &content);
     let mut no_counters = h7rs::provisioned(stage);
     h7rs::set_keys(&mut no_counters, OEMIROT_DATA, &[0; 192]);
-    let mut none = ironroot_chip_h7rs::BoardH7::with_serial(S, 7);
+    let mut none = BoardH7::with_serial(S, 7);
     h7rs::preload_stage(&mut none, stage);
     let image = h7rs::encrypted(1, &stage.application("hello"));
     for (mut board, code) in [
@@ -274,15 +343,151 @@ fn a_stage_at_another_level_than_its_own_refuses_to_run() {
 
 #[test]
 fn the_second_stage_starts_its_application_with_its_own_keys() {
-    let stage = Stage { second: true, ..Stage::new(S, Run::InternalRam, false) };
-    let mut board = h7rs::provisioned(&stage);
-    h7rs::download(&mut board, &stage, &h7rs::encrypted(1, &stage.application("hello")), true);
-    let mut device = Device::with_second_stage(&board, &stage);
-    let console = device.boot().to_owned();
-    assert!(console.starts_with("ironroot oemurot"), "{console}");
-    assert!(console.contains("verified: version 1.0.0+0 counter 1"), "{console}");
-    assert!(console.ends_with("done\r\n"), "{console}");
-    assert_eq!(device.level(), Hdpl::Level3);
+    let stage = Stage::new(S, Run::InternalRam, false).behind_another();
+    let device = running(&stage, "hello");
+    assert!(device.console.starts_with("ironroot oemurot"), "{}", device.console);
+    // The keys of the first stage in its place: they are no keys of this one.
+    let board = h7rs::provisioned(&Stage { second: false, ..stage });
+    let mut other = BoardH7::with_serial(S, 7);
+    for index in 0..32 {
+        if let Some(key) = board.persistent().keys.get(Hdpl::Level1, index) {
+            assert!(other.set_key(Hdpl::Level1, index, *key));
+        }
+    }
+    let mut device = Device::with_second_stage(&other, &stage);
+    device.boot();
+    assert_refused(&mut device, codes::STAGE_KEYS_MISSING);
+}
+
+/// The MPU of the hand-off is the product's: everything but what `open` names is closed on the device, with the system flash
+/// of the tests and with ours.
+#[test]
+fn a_product_with_closed_ram_closes_it() {
+    const PRECISE: u32 = 0x82;
+    for stage in [CLOSED_RAM, CLOSED_RAM_INTERNAL, UNUSUAL_SECOND] {
+        assert_eq!(stage.plan().product.open, Open::AhbSram2);
+        for closed in [
+            chip::DTCM.start().value(),
+            chip::ITCM.start().value() + 4,
+            chip::AXI_SRAM1.start().value() + 0x400,
+            chip::AXI_SRAM2.start().value(),
+            chip::AXI_SRAM4.start().value(),
+            chip::AHB_SRAM1.start().value(),
+            0x3000_7000,
+            0x3000_7DFC,
+            chip::BACKUP_SRAM.start().value(),
+            0x5200_0000,
+        ] {
+            let found = reach(&stage, false, closed, Touch::Read);
+            assert_eq!(found, Reached::Fault(PRECISE, Some(closed)), "{stage:?} {closed:#010x}");
+        }
+        let write = |address| reach(&stage, false, address, Touch::Write);
+        assert_eq!(write(0x2402_0000), Reached::Fault(PRECISE, Some(0x2402_0000)), "{stage:?}");
+        // The boot record is read and not written; the application's own code neither.
+        let record = contract::HAND_OFF.start().value();
+        assert_eq!(write(record), Reached::Fault(PRECISE, Some(record)), "{stage:?}");
+        assert_eq!(write(stage.vectors()), Reached::Fault(PRECISE, Some(stage.vectors())), "{stage:?}");
+        assert!(matches!(reach(&stage, false, record, Touch::Read), Reached::Done(_)), "{stage:?}");
+        for open in [0x3000_4000, 0x3000_6FFC, contract::CONFIRMATION_FLAG.start().value()] {
+            assert!(matches!(write(open), Reached::Done(_)), "{stage:?} {open:#010x}");
+        }
+    }
+    // RSSLIB looks at the vector table before it opens the application's region.
+    for stage in [CLOSED_RAM, CLOSED_RAM_INTERNAL] {
+        let found = reach(&stage, true, 0x2402_0000, Touch::Read);
+        assert_eq!(found, Reached::Fault(PRECISE, Some(0x2402_0000)), "{stage:?}");
+    }
+    // The other stages have it open.
+    for stage in [OVERWRITE, UNUSUAL] {
+        assert!(matches!(reach(&stage, false, 0x2402_0000, Touch::Write), Reached::Done(_)), "{stage:?}");
+    }
+}
+
+#[test]
+fn an_application_whose_stack_is_in_closed_ram_is_refused() {
+    let mut board = h7rs::provisioned(&CLOSED_RAM);
+    // Linked for the stage that opens all of the internal RAM.
+    let image = h7rs::encrypted(1, &OVERWRITE.application("hello"));
+    h7rs::download(&mut board, &CLOSED_RAM, &image, true);
+    let mut device = Device::on(&board);
+    device.boot();
+    assert_refused(&mut device, codes::BAD_STACK_POINTER);
+}
+
+/// Neither in user flash nor in AXI SRAM: the way out is closed as it is left.
+#[test]
+fn nothing_of_the_stage_executes_when_the_application_runs() {
+    for stage in [
+        OVERWRITE,
+        UNUSUAL,
+        UNUSUAL_SECOND,
+        Stage::new(S, Run::InternalRam, false).behind_another(),
+        Stage::new(S, Run::ExternalFlash, true).behind_another(),
+    ] {
+        let elf = std::fs::read(firmware(&stage.file())).expect("readable");
+        for symbol in ["VECTORS", "reset", "exit_call", "exit_handler", "exit_fault"] {
+            let address = symbol_of(&elf, symbol) & !1;
+            let found = reach(&stage, false, address, Touch::Call);
+            assert_eq!(found, Reached::Fault(0x01, None), "{stage:?} {symbol} {address:#x}");
+        }
+    }
+}
+
+/// A service that returns finds code that does not execute any more: the fault leaves the record, on whichever stage.
+#[test]
+fn a_service_that_comes_back_starts_nothing_and_leaves_a_record() {
+    const RETURNS: u32 = 0x1FF1_7F00;
+    for stage in [OVERWRITE, CLOSED_RAM, Stage::new(S, Run::InternalRam, false).behind_another()] {
+        let mut board = h7rs::provisioned(&stage);
+        let payload = stage.program("h7rs_reach", &[stage.vectors()]);
+        h7rs::download(&mut board, &stage, &image_for(&stage, 1, &payload), true);
+        let mut device = started(&board, &stage);
+        // bx lr, in the library; and the table of services says that this is the jump.
+        assert!(rsslib::LIBRARY.contains(Address::new(RETURNS)));
+        device.poke(RETURNS, &[0x70, 0x47]);
+        let entry = rsslib::TABLE.start().value() + Service::JumpToLevel3 as u32;
+        device.poke(entry, &(RETURNS | 1).to_le_bytes());
+        let console = device.boot().to_owned();
+        assert!(console.contains("verified: version 1.0.0+0"), "{stage:?}\n{console}");
+        let record = device.hand_off().map(|record| record.status);
+        assert_eq!(record, Ok(Status::Refused(codes::HAND_OVER_REFUSED)), "{stage:?}");
+        assert_ne!(device.level(), Hdpl::Level3, "{stage:?}");
+        assert_eq!(device.peek(0x3000_5000, 4), [0; 4], "{stage:?}: the application ran");
+        assert!(!device.stage_ram_holds(&DEVICE_SCALAR), "{stage:?}");
+    }
+}
+
+fn symbol_of(elf: &[u8], name: &str) -> u32 {
+    let file = object::File::parse(elf).expect("our own firmware is ELF");
+    let found = file.symbols().find(|symbol| symbol.name() == Ok(name)).map(|symbol| symbol.address());
+    u32::try_from(found.unwrap_or_else(|| panic!("no {name}"))).expect("an address")
+}
+
+#[test]
+fn a_product_with_unusual_places_boots_updates_and_reverts() {
+    for stage in [UNUSUAL, UNUSUAL_SECOND, CLOSED_RAM_INTERNAL] {
+        let mut board = h7rs::provisioned(&stage);
+        let payload = |word| stage.program("h7rs_reach", &[word]);
+        let own = stage.vectors();
+        h7rs::download(&mut board, &stage, &image_for(&stage, 1, &payload(own)), true);
+        let mut device = started(&board, &stage);
+        let console = device.boot().to_owned();
+        assert!(console.contains("verified: version 1.0.0+0"), "{stage:?}\n{console}");
+        assert_eq!(device.hand_off().expect("a record").vector_table.value(), own, "{stage:?}");
+
+        device.download(&stage, &image_for(&stage, 2, &payload(own + 4)), false);
+        let mut device = started(&device.machine.core.bus.to_board(), &stage);
+        let console = device.boot().to_owned();
+        assert!(console.contains("image: update on trial"), "{stage:?}\n{console}");
+        assert!(console.contains("verified: version 2.0.0+0"), "{stage:?}\n{console}");
+
+        let mut device = started(&device.machine.core.bus.to_board(), &stage);
+        let console = device.boot().to_owned();
+        let reverted = format!("image: reverted: IR-{}", codes::UPDATE_NOT_CONFIRMED.number());
+        assert!(console.contains(&reverted), "{stage:?}\n{console}");
+        assert!(console.contains("verified: version 1.0.0+0"), "{stage:?}\n{console}");
+        assert_eq!(device.hand_off().map(|record| record.status), Ok(Status::Booted), "{stage:?}");
+    }
 }
 
 #[test]
@@ -361,26 +566,10 @@ fn a_power_cut_anywhere_leads_to_the_old_or_the_new_image() {
 
 #[test]
 fn a_cold_boot_of_256_kb_stays_within_its_budget() {
-    for stage in STAGES.iter().filter(|stage| stage.run != Run::InternalRam) {
-        let mut payload = stage.application("hello");
-        let mut value = 1_u32;
-        while payload.len() < 256 * 1024 {
-            value = value.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            payload.extend_from_slice(&value.to_be_bytes());
-        }
-        let mut board = h7rs::provisioned(stage);
-        h7rs::download(&mut board, stage, &h7rs::signed(1, &payload), true);
-        let mut device = Device::on(&board);
-        device.boot();
-        let entry = u32::from_le_bytes(payload[4..8].try_into().expect("four bytes")) & !1;
-        device.machine.set_breakpoints([entry]);
-        device.machine.system_reset();
-        let (instructions, cycles) = (device.machine.core.instructions, device.machine.core.cycles);
-        assert!(matches!(device.run(LIMIT), Stop::Breakpoint(_)), "{stage:?}\n{}", device.console);
-        let instructions = device.machine.core.instructions - instructions;
-        let cycles = device.machine.core.cycles - cycles;
-        println!("{}: {instructions} instructions, {cycles} cycles", stage.file());
-        let budget = if stage.part.has_crypto() { 3_000_000 } else { 25_000_000 };
-        assert!(instructions <= budget, "{stage:?}: {instructions}");
+    for boot in cold::boots() {
+        let cold::ColdBoot { what, hardware, instructions, microseconds, limit, .. } = boot;
+        println!("{what}, hardware {hardware}: {instructions} instructions, {microseconds} us");
+        assert!(instructions <= limit, "{what}: {instructions}");
+        assert!(microseconds > 1000 && instructions > 100_000, "{what}: that was no boot");
     }
 }

@@ -34,25 +34,32 @@ const PROGRAMS: &[&str] = &[
 /// System flash of the STM32H7R/7S: the programs of `ironroot-rss-h7rs`, one for each window.
 const H7RS_SYSTEM: &[&str] = &["rss-h7rs", "rsslib-h7rs", "stirot-h7rs", "bootloader-h7rs"];
 
-/// Boot stages of the STM32H7R/7S, one build for each set of features: the file, and the features of `ironroot-oemirot`.
-const H7RS_STAGES: &[(&str, &str)] = &[
-    ("oemirot-external-flash-overwrite-hardware", "exec-external-flash,overwrite,hardware-crypto"),
-    ("oemirot-external-flash-swap-hardware", "exec-external-flash,swap,hardware-crypto"),
-    ("oemirot-external-ram-overwrite-hardware", "exec-external-ram,overwrite,hardware-crypto"),
-    ("oemirot-external-ram-swap-hardware", "exec-external-ram,swap,hardware-crypto"),
-    ("oemirot-internal-ram-overwrite-hardware", "exec-internal-ram,overwrite,hardware-crypto"),
-    ("oemirot-internal-ram-swap-hardware", "exec-internal-ram,swap,hardware-crypto"),
-    ("oemirot-external-flash-swap-software", "exec-external-flash,swap,software-crypto"),
-    ("oemirot-external-ram-overwrite-software", "exec-external-ram,overwrite,software-crypto"),
-    ("oemirot-internal-ram-overwrite-software", "exec-internal-ram,overwrite,software-crypto"),
-    ("oemurot-internal-ram-overwrite-hardware", "exec-internal-ram,overwrite,hardware-crypto,urot"),
+/// Boot stages of the STM32H7R/7S: the names of features of `ironroot-oemirot`, one of each row, and the stage itself.
+const H7RS_PLACES: &[&str] = &["external-flash", "external-ram", "internal-ram"];
+const H7RS_MODES: &[&str] = &["overwrite", "swap"];
+/// The stage, its cryptography and how both are said in features. The second stage is for the part with crypto blocks only.
+const H7RS_KINDS: &[(&str, &str, &str)] = &[
+    ("oemirot", "hardware", "hardware-crypto"),
+    ("oemirot", "software", "software-crypto"),
+    ("oemurot", "hardware", "hardware-crypto,urot"),
 ];
+
+/// Boot stages for products with a description of their own, in `tests/products`: its name, and the features.
+const H7RS_PRODUCTS: &[(&str, &str)] = &[
+    ("closed-ram", "exec-external-ram,overwrite,hardware-crypto"),
+    ("closed-ram-internal", "exec-internal-ram,swap,software-crypto"),
+    ("unusual", "exec-external-flash,swap,hardware-crypto"),
+    ("unusual-second", "exec-external-ram,swap,hardware-crypto,urot"),
+];
+
+/// In the environment: a description (`ironroot.toml`) whose boot stage is built too.
+const PRODUCT: &str = "IRONROOT_PRODUCT";
 
 /// Plain C applications for the STM32H7R/7S (`PROGRAM` of their makefile)...
 const H7RS_PROGRAMS: &[&str] = &["hello", "confirm", "never", "ecc", "outside", "keys"];
 
 /// ... and where their code begins: behind the header in each memory that a stage starts images from.
-const H7RS_ORIGINS: &[u32] = &[0x7000_0400, 0x9000_0400, 0x2404_0400];
+const H7RS_ORIGINS: &[u32] = &[0x7000_0400, 0x9000_0400, 0x9010_0400, 0x2404_0400];
 
 /// The programs of `vdev bench`, and the one that compares the device's cryptography; of one package.
 const BENCHMARKS: &[&str] =
@@ -96,12 +103,12 @@ fn build_c_example() -> Outcome<PathBuf> {
     Ok(out.join("hello-c.elf"))
 }
 
-/// The boot stages of the STM32H7R/7S. All are linked to the same file, one after the other.
+/// System flash and boot stages of the STM32H7R/7S.
 fn build_h7rs(built: &Path) -> Outcome {
     say("building system flash and boot stages of the STM32H7R/7S");
     let package = |name: &str| {
         let mut cargo = host::firmware_cargo();
-        cargo.args(["build", "--release", "--package", name]);
+        cargo.args(["build", "--release", "--package", name]).env_remove(PRODUCT);
         cargo
     };
     run(&mut package("ironroot-rss-h7rs"))?;
@@ -110,16 +117,98 @@ fn build_h7rs(built: &Path) -> Outcome {
     }
     run(&mut package("ironroot-iloader"))?;
     publish(&built.join("iloader"), "iloader.elf")?;
-    // As a debugger starts it, and for a boot stage.
-    for (features, file) in [("", "h7rs-hello-plain.elf"), ("adapted", "h7rs-hello.elf")] {
-        run(package("h7rs-hello").args(["--features", features]))?;
-        publish(&built.join("h7rs-hello"), file)?;
+    // As a debugger starts it: tests/tests/h7rs_move.rs brings it under a boot stage.
+    run(&mut package("h7rs-hello"))?;
+    publish(&built.join("h7rs-hello"), "h7rs-hello.elf")?;
+    for (name, features) in h7rs_stages() {
+        build_stage(&name, &features, None)?;
     }
-    for (file, features) in H7RS_STAGES {
-        run(package("ironroot-oemirot").args(["--no-default-features", "--features", features]))?;
-        publish(&built.join("oemirot"), &format!("{file}.elf"))?;
+    for (product, features) in H7RS_PRODUCTS {
+        let description = host::root().join("tests/products").join(format!("{product}.toml"));
+        build_stage(&format!("stage-{product}"), features, Some(&description))?;
     }
-    Ok(())
+    match std::env::var_os(PRODUCT) {
+        Some(path) => build_product(&std::path::absolute(path).map_err(|e| format!("{PRODUCT}: {e}"))?),
+        None => Ok(()),
+    }
+}
+
+/// Every configuration of the boot stage: the name of its file, and its features.
+fn h7rs_stages() -> Vec<(String, String)> {
+    let mut stages = Vec::new();
+    for place in H7RS_PLACES {
+        for mode in H7RS_MODES {
+            for (stage, crypto, kind) in H7RS_KINDS {
+                stages.push((
+                    format!("{stage}-{place}-{mode}-{crypto}"),
+                    format!("exec-{place},{mode},{kind}"),
+                ));
+            }
+        }
+    }
+    stages
+}
+
+/// The boot stage of somebody's product, if it has one of its own.
+fn build_product(description: &Path) -> Outcome {
+    let text = fs::read_to_string(description).map_err(|e| format!("{}: {e}", description.display()))?;
+    match stage_of(&text).map_err(|why| format!("{}: {why}", description.display()))? {
+        Some((name, features)) => {
+            say(&format!("building the boot stage of {}", description.display()));
+            build_stage(&format!("product/{name}"), &features, Some(description))
+        }
+        None => Ok(()),
+    }
+}
+
+/// File and features of a product's boot stage; `None` if STiRoT starts the application itself. Only the four choices are read
+/// here: what else the description says is read, and refused, by the stage's build script.
+fn stage_of(text: &str) -> Result<Option<(String, String)>, String> {
+    let read = |wanted: &str| {
+        let mut table = String::new();
+        for line in text.lines().map(str::trim) {
+            if let Some(name) = line.strip_prefix('[').and_then(|line| line.split(']').next()) {
+                table = format!("{}.", name.trim());
+            } else if let Some((key, value)) = line.split_once('=')
+                && format!("{table}{}", key.trim()) == format!("product.{wanted}")
+            {
+                let value = value.trim();
+                let quote = value.chars().next().filter(|first| matches!(first, '"' | '\''));
+                let inner = quote.and_then(|quote| value.get(1..)?.split(quote).next());
+                return inner.map(str::to_owned).ok_or(format!("product.{wanted} is no text"));
+            }
+        }
+        Err(format!("product.{wanted} is missing"))
+    };
+    let stage = match read("boot")?.as_str() {
+        "oemirot" => "oemirot",
+        "stirot-oemurot" => "oemurot",
+        _ => return Ok(None),
+    };
+    let crypto = if read("device")? == "stm32h7s7" { "hardware" } else { "software" };
+    let name = format!("{stage}-{}-{}-{crypto}", read("execute")?, read("update")?);
+    let found = h7rs_stages().into_iter().find(|(known, _)| *known == name);
+    found.map(Some).ok_or(format!("there is no boot stage {name}"))
+}
+
+/// One configuration of `ironroot-oemirot`. All have a binary of one name, so each has a place of its own, where no other build
+/// puts its own in between. What they are made of they share: cargo tells it apart by features.
+fn build_stage(name: &str, features: &str, product: Option<&Path>) -> Outcome {
+    let target = host::firmware_dir().join("target");
+    let place = target.join("stages").join(name);
+    let mut cargo = host::firmware_cargo();
+    cargo
+        .env("CARGO_BUILD_BUILD_DIR", &target)
+        .env_remove(PRODUCT)
+        .args(["build", "--release", "--quiet", "--package", "ironroot-oemirot", "--no-default-features"])
+        .args(["--features", features, "--target-dir"])
+        .arg(&place);
+    if let Some(product) = product {
+        // Other numbers with features of the others: what is made of them is not shared with those. Products differ in features.
+        cargo.env("CARGO_BUILD_BUILD_DIR", target.join("stages/products")).env(PRODUCT, product);
+    }
+    run(&mut cargo)?;
+    publish(&place.join(TARGET).join("release/oemirot"), &format!("{name}.elf"))
 }
 
 /// Their C applications, by their own makefile.
@@ -148,15 +237,42 @@ fn build_h7rs_applications() -> Outcome {
 /// file keeps its time stamp, so the tool is not built again.
 pub fn publish(elf: &Path, name: &str) -> Outcome {
     let bytes = fs::read(elf).map_err(|e| format!("the build left no {}: {e}", elf.display()))?;
-    let dir = host::firmware_out();
-    let to = dir.join(name);
+    let to = host::firmware_out().join(name);
+    let dir = to.parent().unwrap_or(Path::new("."));
     if fs::read(&to).is_ok_and(|old| old == bytes) {
         return Ok(());
     }
-    fs::create_dir_all(&dir).map_err(|e| format!("cannot create {}: {e}", dir.display()))?;
+    fs::create_dir_all(dir).map_err(|e| format!("cannot create {}: {e}", dir.display()))?;
     // Rename, so that a cargo that runs at the same time never embeds half a file.
-    let partial = dir.join(format!(".{name}.{}", std::process::id()));
+    let file = to.file_name().unwrap_or_default().to_string_lossy();
+    let partial = dir.join(format!(".{file}.{}", std::process::id()));
     fs::write(&partial, &bytes)
         .and_then(|()| fs::rename(&partial, &to))
         .map_err(|e| format!("cannot write {}: {e}", to.display()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_example_has_a_stage_that_is_built() {
+        let examples = host::root().join("examples/h7s");
+        let mut without = 0;
+        for entry in fs::read_dir(examples).expect("a directory").map(|entry| entry.expect("an entry").path())
+        {
+            let text = fs::read_to_string(&entry).expect("text");
+            match stage_of(&text).unwrap_or_else(|why| panic!("{}: {why}", entry.display())) {
+                None => without += 1,
+                Some(stage) => assert!(h7rs_stages().contains(&stage), "{}: {stage:?}", entry.display()),
+            }
+        }
+        assert_eq!(without, 1, "STiRoT alone");
+        assert!(stage_of("[product]\nboot = \"oemirot\"\n").is_err());
+        let dotted = "product.device = 'stm32h7r7'\nproduct.boot = 'oemirot' # one\nproduct.execute = 'external-ram'\n\
+                      product.update = 'swap'\n[keys]\nboot = 'x'\n";
+        let (file, features) = stage_of(dotted).expect("read").expect("a stage");
+        assert_eq!(file, "oemirot-external-ram-swap-software");
+        assert_eq!(features, "exec-external-ram,swap,software-crypto");
+    }
 }

@@ -6,6 +6,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -71,11 +72,17 @@ pub fn packages(tool: &Path) -> Outcome {
     let dir = host::target_dir().join("bench-sfi");
     fs::create_dir_all(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
     let (boot, payload) = (dir.join("boot.bin"), dir.join("payload.bin"));
-    write_noise(&boot, 4096).map_err(|e| format!("{}: {e}", boot.display()))?;
+    // The vector table of a program at the start of flash, and nothing more.
+    let mut program = vec![0x11; 4096];
+    program.splice(..8, [0, 0, 2, 0x20, 0x41, 0, 0, 8]);
+    fs::write(&boot, program).map_err(|e| format!("{}: {e}", boot.display()))?;
     write_noise(&payload, MIB << 20).map_err(|e| format!("{}: {e}", payload.display()))?;
-    fs::write(dir.join("fw.key"), [7; 16]).map_err(|e| format!("{}: {e}", dir.display()))?;
+    let key = dir.join("fw.key");
+    fs::write(&key, [7; 16]).map_err(|e| format!("{}: {e}", key.display()))?;
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600))
+        .map_err(|e| format!("{}: {e}", key.display()))?;
     let mut arguments = Command::new(tool);
-    arguments.args(["sfi", "create", "-v", "1", "--max-areas", "4096"]);
+    arguments.args(["sfi", "create", "-v", "1", "--max-areas", "4096", "--readable"]);
     arguments.arg("-f").arg(format!("{}@0x08000000", boot.display()));
     arguments.arg("--external").arg(format!("{}@0x90000000", payload.display()));
     arguments.arg("--key").arg(dir.join("fw.key")).arg("-o").arg(dir.join("out.sfi"));

@@ -27,7 +27,8 @@ cargo xtask: build, demonstrate and test Ironroot
 
 Usage: cargo xtask <COMMAND>
 
-  build           install what is missing (Rust targets, Debian packages) and build the firmware
+  build           install what is missing (Rust targets, Debian packages) and build the firmware; with IRONROOT_PRODUCT=FILE
+                  in the environment also the boot stage of that product, into target/ironroot-firmware/product
   demo [ARGS]     build everything, then run `ironroot demo ARGS`: an application is signed, installed and
                   booted on a virtual STM32H735, and an attack is refused. No board and no Arm compiler needed
   demo-sfi        secure firmware install, told with the tool: an owner makes an encrypted package and a quota of 3, a
@@ -52,8 +53,9 @@ Usage: cargo xtask <COMMAND>
   bench [ARGS]    build everything, then run `ironroot vdev bench ARGS`
   bench image     time `ironroot image create` (sign and encrypt 1 MiB and 64 MiB) beside imgtool, if that is here
   bench sfi       time `ironroot sfi create` for an encrypted package of 64 MiB
-  size [--write]  bytes of each build of secure-boot by part, instructions of its cryptography, depth of its stack, against
-                  the gates (exit code 9 beyond one); with --write into docs/size-and-speed.md
+  size [--write]  bytes of each build of secure-boot by part, instructions of its cryptography, depth of its stack; bytes and
+                  cold boots of the STM32H7R/7S; against the gates (exit code 9 beyond one); with --write into
+                  docs/size-and-speed.md
   packages        list the Debian packages, what each is for and whether it is here
 
 Examples:

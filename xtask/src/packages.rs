@@ -49,6 +49,12 @@ const PACKAGES: &[Package] = &[
         present: || runs("make", &["--version"]),
     },
     Package {
+        name: "cmake",
+        needed_for: For::Tests,
+        gives: "the build system that the post-build step is tried with",
+        present: || runs("cmake", &["--version"]),
+    },
+    Package {
         name: "qemu-system-arm",
         needed_for: For::Tests,
         gives: "the processor that ours is compared with",

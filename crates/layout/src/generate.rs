@@ -266,9 +266,10 @@ fn stage_rust(out: &mut String, plan: &Plan) {
         ("MAX_SECTORS", "u32", format!("{}", slots.max_sectors)),
         ("ALIGN", "u32", format!("{}", plan.image.align)),
         ("ENCRYPTED", "bool", format!("{}", product.encrypt)),
+        ("OPEN", "::ironroot_layout::stm32h7rs::product::Open", typed("Open", product.open)),
         ("RAM_ECC", "bool", format!("{}", product.ram_ecc)),
         ("CORE_MHZ", "u32", format!("{}", product.clocks.core_mhz)),
-        ("MPU_INIT", TABLE, plan.mpu_init.as_ref().map_or_else(|| "[(0, 0); 16]".into(), table)),
+        ("MPU_INIT", TABLE, plan.mpu_init.as_ref().map_or_else(|| "[[0, 0]; 16]".into(), table)),
         ("MPU_HAND_OFF", TABLE, table(&plan.mpu_hand_off)),
     ];
     for (name, of, value) in items {
@@ -276,7 +277,8 @@ fn stage_rust(out: &mut String, plan: &Plan) {
     }
 }
 
-const TABLE: &str = "[(u32, u32); 16]";
+/// Rows as pairs of an array, whose order in memory is certain: assembly reads them.
+const TABLE: &str = "[[u32; 2]; 16]";
 
 fn typed(kind: &str, value: impl core::fmt::Debug) -> String {
     format!("::ironroot_layout::stm32h7rs::product::{kind}::{value:?}")
@@ -285,7 +287,7 @@ fn typed(kind: &str, value: impl core::fmt::Debug) -> String {
 /// RBAR and RASR of all regions.
 fn table(table: &MpuTable) -> String {
     let rows: Vec<String> =
-        table.registers().iter().map(|(rbar, rasr)| format!("({rbar:#010x}, {rasr:#010x})")).collect();
+        table.registers().iter().map(|(rbar, rasr)| format!("[{rbar:#010x}, {rasr:#010x}]")).collect();
     format!("[{}]", rows.join(", "))
 }
 

@@ -236,14 +236,13 @@ fn check_mpu(plan: &Plan) {
         let run = plan.application.run.contains(address);
         let library = rsslib::LIBRARY.contains(address);
         let rights = look_up(&registers, probe);
-        // The application's code executes and is not written; nothing else does but the library and the stage that leaves
-        // (which is hidden by its level or its memory, see the notes of the plan).
-        assert_eq!(rights.execute, run || library || within(stage, address), "{address} {rights:?}");
+        // The application's code executes and is not written; nothing else does but the library. The stage that leaves is
+        // closed already.
+        assert_eq!(rights.execute, run || library, "{address} {rights:?}");
         let external = own && (plan.flash.contains(address) || within(plan.ram, address));
         let open = plan.product.open.area().contains(address) && !contract::HAND_OFF.contains(address);
         let devices = peripheral_window().contains(address) && !HPDMA.contains(address);
         let writable = (external || open || devices || SHARED.contains(address)) && !run;
-        let writable = writable && !within(stage.filter(|stage| stage.contains(address)), address);
         assert_eq!(rights.write, writable, "{address} {rights:?}");
     }
     let Some(init) = &plan.mpu_init else { return };
@@ -413,7 +412,7 @@ fn notes_say_what_is_allowed_and_should_be_known() {
     assert_eq!(notes(&st_default()), []);
     assert_eq!(notes(&plan_h7r()), [Note::PlainInRam]);
     let two = plan(S, BootPath::StirotOemurot, Place::ExternalFlash, UpdateMode::Swap);
-    assert_eq!(notes(&two), [Note::StageStaysExecutable]);
+    assert_eq!(notes(&two), []);
 }
 
 /// Values of `name = value;` or `#define name value` or `const name: u32 = value;`.

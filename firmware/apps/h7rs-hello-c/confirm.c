@@ -5,7 +5,7 @@
 
 int main(void)
 {
-    static const uint32_t confirm[4] = {0x001FBBB7u, 0x00236445u, 0x0023A889u, 0x0023D111u};
+    static const uint32_t confirm[4] = CONFIRM;
     console_text("h7rs-confirm-c " VERSION "\n");
     if (on_trial()) {
         console_text("on trial: confirmed, resetting\n");

@@ -4,14 +4,28 @@
 
 #include <stdint.h>
 
+/* The addresses are the same for all products. Where `ironroot app adapt` has written them, its file is used. */
+#if __has_include("ironroot_contract.h")
+#include "ironroot_contract.h"
+#else
+#define IRONROOT_HAND_OFF          0x30007E00u
+#define IRONROOT_CONFIRMATION_FLAG 0x30007FA0u
+#define IRONROOT_RAM_ECC_HANDLE    0x30007FC0u
+#define IRONROOT_CONFIRM_0         0x001FBBB7u
+#define IRONROOT_CONFIRM_1         0x00236445u
+#define IRONROOT_CONFIRM_2         0x0023A889u
+#define IRONROOT_CONFIRM_3         0x0023D111u
+#endif
+
 /* Boot record: magic, then what became of an update. */
-#define RECORD        ((const volatile uint8_t *)0x30007E00u)
+#define RECORD        ((const volatile uint8_t *)IRONROOT_HAND_OFF)
 #define RECORD_ACTION RECORD[97]
 #define RECORD_FLAGS  RECORD[98]
 enum { ACTION_TESTING = 2, FLAG_CONFIRMED = 2 };
 
-/* Confirmation flag. */
-#define CONFIRMATION ((volatile uint32_t *)0x30007FA0u)
+/* Confirmation flag, and what confirms. */
+#define CONFIRMATION ((volatile uint32_t *)IRONROOT_CONFIRMATION_FLAG)
+#define CONFIRM      {IRONROOT_CONFIRM_0, IRONROOT_CONFIRM_1, IRONROOT_CONFIRM_2, IRONROOT_CONFIRM_3}
 
 /* RAM ECC monitors, set up by the boot stage: RAMECC_HandleTypeDef of ST's HAL. Never initialise this memory. */
 struct ramecc_handle {
@@ -19,7 +33,7 @@ struct ramecc_handle {
     uint32_t state;
     uint32_t error;
 };
-#define RAMECC_HANDLES ((volatile struct ramecc_handle *)0x30007FC0u)
+#define RAMECC_HANDLES ((volatile struct ramecc_handle *)IRONROOT_RAM_ECC_HANDLE)
 enum { RAMECC_MONITORS = 5 };
 
 #define AIRCR (*(volatile uint32_t *)0xE000ED0Cu)

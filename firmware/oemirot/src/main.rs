@@ -6,7 +6,7 @@
 //! 3. Confirms the installed image if the application asked for it by the flag in RAM, then lets `ironroot-boot` finish, make
 //!    or refuse updates, and decide whether the image may run. Engine and decision are that crate's.
 //! 4. Copies the image to RAM if it runs from there, and compares what is in RAM with what was verified.
-//! 5. Leaves through RSSLIB: RAM wiped, level 3, and the application's code as the one region that executes.
+//! 5. Leaves through RSSLIB: RAM wiped, the MPU as the product has it, level 3, and the application's code as the one region that executes.
 //!
 //! What it never does: enable an interrupt, take input, write flash outside of slots and scratch area. How failures look from
 //! outside: one line `refused: IR-…` on the console, the same code in the hand-off record, and a core that sleeps. An update
@@ -17,6 +17,7 @@
 mod backend;
 #[path = "../../secure-boot/src/bytes.rs"]
 mod bytes;
+mod exit;
 mod keys;
 #[cfg(any(feature = "exec-external-ram", feature = "exec-internal-ram"))]
 mod load;
@@ -32,11 +33,8 @@ use ironroot_boot::update::{Action, ImageReport};
 use ironroot_boot::{Launch, Refusal, Stage};
 use ironroot_codes::{Code, boot as codes};
 use ironroot_hal::nor::Nor;
-use ironroot_hal::rsslib::Exit;
-use ironroot_hal::{jump, memory, ramecc, rcc, rsslib, sbs, scb};
+use ironroot_hal::{jump, memory, ramecc, rcc, sbs, scb};
 use ironroot_layout::Address;
-use ironroot_layout::stm32h7rs::contract::MPU_REGION_APPLICATION;
-use ironroot_layout::stm32h7rs::rsslib::Service;
 use report::Report;
 use startup::stage as mark;
 
@@ -162,21 +160,8 @@ fn hand_over(mut report: Report, launch: &Launch, vectors: Address) -> ! {
     memory::write(memory::HAND_OFF, &launch.record().encode());
     ramecc::start();
     scb::quiesce();
-    protect::after();
     mark(stage::HANDOFF);
-    let exit = Exit {
-        service: Service::JumpToLevel3,
-        vectors: vectors.value(),
-        region: MPU_REGION_APPLICATION,
-        stage: protect::STAGE_AT_EXIT,
-        ram: product::STAGE_RAM,
-    };
-    rsslib::leave(&exit, jump_refused)
-}
-
-/// The service came back. Runs on an empty stack.
-extern "C" fn jump_refused() -> ! {
-    refuse_silently(codes::HAND_OVER_REFUSED)
+    exit::leave(vectors.value())
 }
 
 /// Says why, leaves the record and stays.

@@ -1,7 +1,8 @@
 //! The numbers of this product: everything that differs from one configuration to another is here, derived from the layout.
 
 use ironroot_hal::nor;
-use ironroot_layout::stm32h7rs::chip::{AHB_SRAM1, AHB_SRAM2, AXI_SRAM, DTCM, Part};
+use ironroot_layout::stm32h7rs::chip::{AHB_SRAM1, AHB_SRAM2, AXI_SRAM, DTCM, Part, XSPI1};
+use ironroot_layout::stm32h7rs::contract::CORE_CLOCK_MHZ;
 use ironroot_layout::stm32h7rs::obkeys::{IROT_CONFIG, OEMIROT_DATA, UROT_CONFIG, UROT_DATA};
 use ironroot_layout::stm32h7rs::product::{BootPath, Place, UpdateMode};
 use ironroot_layout::stm32h7rs::state::Hdpl;
@@ -46,11 +47,18 @@ const _: () = {
 /// The part.
 pub const PART: Part = described::PART;
 
-/// XSPI of the external flash, and of the external RAM: 0 is XSPI1.
-pub const FLASH_AT: usize = if PART.has_crypto() { 0 } else { 1 };
-/// See [`FLASH_AT`].
+/// XSPI of the external flash: 0 is XSPI1.
+pub const FLASH_AT: usize = interface(described::FLASH);
+/// XSPI of the external RAM.
 #[cfg(feature = "exec-external-ram")]
-pub const RAM_AT: usize = 1 - FLASH_AT;
+pub const RAM_AT: usize = match described::RAM {
+    Some(ram) => interface(ram),
+    None => panic!("the product has no external RAM"),
+};
+
+const fn interface(memory: Region) -> usize {
+    if memory.start().value() == XSPI1.start().value() { 0 } else { 1 }
+}
 
 /// The installed image.
 pub const PRIMARY: Region = described::INSTALLED;
@@ -99,8 +107,23 @@ pub const MAX_IMAGE: u32 = {
     if slot < run { slot } else { run }
 };
 
-/// Memories in which the application's first stack may lie.
-pub const STACK_MEMORIES: [Region; 5] = [DTCM, AXI_SRAM, AHB_SRAM1, AHB_SRAM2, PART.external_ram()];
+/// Memories in which the application's first stack may lie: what is open of the internal RAM, and the external RAM if it is on.
+pub const STACK_MEMORIES: [Region; 5] = [
+    opened(DTCM),
+    opened(AXI_SRAM),
+    opened(AHB_SRAM1),
+    opened(AHB_SRAM2),
+    match described::RAM {
+        Some(ram) if EXTERNAL_RAM => ram,
+        _ => opened(AHB_SRAM2),
+    },
+];
+
+/// What is open of a memory.
+const fn opened(memory: Region) -> Region {
+    let area = described::OPEN.area();
+    if area.contains_region(memory) { memory } else { area }
+}
 
 /// The level that this stage is made for.
 pub const LEVEL: Hdpl = described::LEVEL;
@@ -109,18 +132,12 @@ pub const CONFIG: u8 = if SECOND_STAGE { UROT_CONFIG.index } else { IROT_CONFIG.
 /// First OBKey of the security counters.
 pub const DATA: u8 = if SECOND_STAGE { UROT_DATA.index } else { OEMIROT_DATA.index };
 
-/// Where this stage lies: as large as a region of the MPU must be.
-pub const STAGE: Region = described::STAGE_ROOM;
-/// What of it stays executable until it has left: user flash is hidden by the level, RAM is not and belongs to the application,
-/// so there it is only the way out (see oemirot.x).
-pub const STAGE_AT_EXIT: Region = if SECOND_STAGE {
-    match Region::checked(described::STAGE_CODE.start(), Size::new(0x100)) {
-        Some(region) => region,
-        None => panic!("outside of the memory map"),
-    }
-} else {
-    STAGE
-};
+/// The MPU while this stage works, and as the application gets it: RBAR and RASR of each region.
+pub const MPU_INIT: [[u32; 2]; 16] = described::MPU_INIT;
+/// See [`MPU_INIT`]. In memory, because assembly reads it.
+pub static MPU_HAND_OFF: [[u32; 2]; 16] = described::MPU_HAND_OFF;
+/// Where the stack ends when DTCM is wiped and closed.
+pub const EXIT_STACK: u32 = described::IRONROOT_EXIT_STACK;
 /// Its stack and data: wiped before it leaves.
 pub const STAGE_RAM: Region = described::STAGE_RAM;
 
@@ -129,10 +146,38 @@ pub const MAX_SECTORS: u32 = described::MAX_SECTORS;
 /// Alignment of the fields of a trailer.
 pub const ALIGN: u32 = 8;
 
+/// Whether the drivers reach an area of the external flash, in whole sectors.
+const fn reached(area: Region) -> bool {
+    let start = described::FLASH.start();
+    let whole = area.start().is_aligned(nor::SECTOR) && area.size().is_multiple_of(nor::SECTOR);
+    match Region::checked(start, Size::new(1 << nor::BITS)) {
+        Some(reach) => whole && reach.contains_region(area),
+        None => false,
+    }
+}
+
+// What a product may say, and this stage does not do: no build rather than a device that does something else.
 const _: () = {
-    assert!(PRIMARY.size().is_multiple_of(nor::SECTOR) && SECONDARY.size().is_multiple_of(nor::SECTOR));
+    assert!(
+        reached(PRIMARY) && reached(SECONDARY),
+        "slots must be whole sectors of 64 KB in the first 16 MB of the external flash"
+    );
+    assert!(
+        match described::SCRATCH {
+            Some(scratch) => reached(scratch),
+            None => true,
+        },
+        "the scratch area must be whole sectors of 64 KB in the first 16 MB of the external flash"
+    );
+    assert!(
+        described::RUN.size().bytes() <= 1 << ironroot_hal::psram::BITS || !EXTERNAL_RAM,
+        "the application must fit the first 16 MB of the external RAM"
+    );
+    assert!(described::DATA_INSTALLED.is_none(), "this stage has no data image: leave `slots.data` out");
+    assert!(described::CORE_MHZ == CORE_CLOCK_MHZ, "this stage runs at 380 MHz: `clocks.core`");
     assert!(PRIMARY.size().bytes() / nor::SECTOR.bytes() < MAX_SECTORS);
     assert!(!PRIMARY.overlaps(SECONDARY));
     assert!(!LOADS || !RUN.overlaps(PRIMARY));
-    assert!(!RUN.overlaps(STAGE) && !RUN.overlaps(STAGE_RAM));
+    assert!(!RUN.overlaps(described::STAGE_ROOM) && !RUN.overlaps(STAGE_RAM));
+    assert!(EXIT_STACK <= STAGE_RAM.start().value() || EXIT_STACK > STAGE_RAM.end().value());
 };

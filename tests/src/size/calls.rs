@@ -79,7 +79,7 @@ pub struct Panics {
 /// Every place in a program that leads to a panic.
 pub fn panics(elf: &Path) -> Panics {
     let (functions, calls) = calls(elf);
-    assert!(functions.len() > 50, "{}: only {} functions", elf.display(), functions.len());
+    assert!(functions.len() > 25, "{}: only {} functions", elf.display(), functions.len());
     let mut found = Panics::default();
     let is = |name: &str, list: &[&str]| list.iter().any(|mark| name.contains(mark));
     found.reachable.extend(functions.iter().filter(|name| is(name, NEVER)).cloned());

@@ -57,20 +57,12 @@ pub fn measure(elf: &Path) -> Sizes {
         Some((_, sum)) => *sum += size,
         None => parts.push((part, size)),
     };
-    let mut total = 0;
     let mut code = 0;
-    for section in file.sections() {
+    for section in file.sections().filter(in_flash) {
         let size = section.size() as u32;
         match section.kind() {
-            SectionKind::Text => {
-                total += size;
-                code += size;
-            }
-            SectionKind::ReadOnlyData | SectionKind::ReadOnlyString | SectionKind::Data => {
-                total += size;
-                add(if section.name() == Ok(".vectors") { VECTORS } else { CONSTANTS }, size);
-            }
-            _ => {}
+            SectionKind::Text => code += size,
+            _ => add(if section.name() == Ok(".vectors") { VECTORS } else { CONSTANTS }, size),
         }
     }
     let addresses = instructions(elf);
@@ -83,7 +75,20 @@ pub fn measure(elf: &Path) -> Sizes {
     // Constants between the instructions, and gaps.
     add(CONSTANTS, code - seen);
     parts.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
-    Sizes { total, parts }
+    Sizes { total: total(elf), parts }
+}
+
+/// Whether a section is loaded into flash.
+fn in_flash<'data>(section: &impl ObjectSection<'data>) -> bool {
+    use SectionKind::{Data, ReadOnlyData, ReadOnlyString, Text};
+    matches!(section.kind(), Text | ReadOnlyData | ReadOnlyString | Data)
+}
+
+/// The bytes of flash that a program takes.
+pub fn total(elf: &Path) -> u32 {
+    let bytes = std::fs::read(elf).expect("readable");
+    let file = object::File::parse(&*bytes).expect("our own firmware is ELF");
+    file.sections().filter(in_flash).map(|section| section.size() as u32).sum()
 }
 
 /// The frames of an instruction, innermost first: function and file, alternating.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{VARIANTS, calls, parts, speed, stack};
+use super::{VARIANTS, calls, cold, h7rs, parts, speed, stack};
 
 /// The page, and what exceeds its gate.
 pub struct Report {
@@ -16,7 +16,7 @@ const INTRODUCTION: &str = "\
 # Size and speed
 
 Made by `cargo xtask size --write`; `cargo xtask size` and `cargo xtask test` check it against the gates in
-`tests/src/size.rs` and `tests/src/size/speed.rs`. Bytes are those in flash: code, constants, vector table. Instructions are
+`tests/src/size.rs` and the files in `tests/src/size`. Bytes are those in flash: code, constants, vector table. Instructions are
 counted on the virtual core and are the same on every host. The stack is the deepest of a boot that installs an image and
 starts it.
 
@@ -62,6 +62,27 @@ address is. The entries are 96 bytes apart, so each begins in the same of DTCM's
 data cache on either.
 ";
 
+const STAGES: &str = "
+## Programs of the STM32H7R/7S
+
+Every configuration of the boot stage: where the application runs, how an update gets in, with the crypto blocks or in software;
+`oemurot` is the second stage under STiRoT. The gate of system flash and iLoader is the window that each is linked into.
+
+| program | bytes | gate | bounds checks of libraries |
+|---|---:|---:|---:|
+";
+
+const COLD_BOOTS: &str = "
+## Cold boots of the STM32H7R/7S
+
+From power-on to the application's first instruction, through our whole system flash, the image installed and not encrypted in
+its slot but by the MCE where the part has it. Virtual time is at the clocks that the firmware sets; what the crypto blocks and the
+external memories wait in it is an estimate, not a measurement of silicon.
+
+| path | cryptography | application | instructions | gate | virtual time |
+|---|---|---:|---:|---:|---:|
+";
+
 /// Measures everything.
 pub fn report() -> Report {
     let mut exceeded = Vec::new();
@@ -92,6 +113,8 @@ pub fn report() -> Report {
             }
         }
     }
+
+    stages(&mut page, &mut exceeded);
 
     page.push_str("\n## What each part costs\n\n| part |");
     VARIANTS.iter().for_each(|variant| page.extend([" ", variant.name, " |"]));
@@ -136,5 +159,37 @@ pub fn report() -> Report {
             ));
         }
     }
+    cold_boots(&mut page, &mut exceeded);
     Report { page, exceeded }
+}
+
+/// The programs of the STM32H7R/7S.
+fn stages(page: &mut String, exceeded: &mut Vec<String>) {
+    page.push_str(STAGES);
+    for program in h7rs::programs() {
+        let h7rs::Program { name, size, gate, panics } = program;
+        let _ = writeln!(page, "| {name} | {size} | {gate} | {} |", panics.unreachable.len());
+        if size > gate {
+            exceeded.push(format!("{name}: {size} bytes, the gate is {gate}"));
+        }
+        exceeded.extend(panics.reachable.iter().map(|panic| format!("{name}: a panic: {panic}")));
+    }
+}
+
+/// What the boot paths of the STM32H7R/7S take.
+fn cold_boots(page: &mut String, exceeded: &mut Vec<String>) {
+    page.push_str(COLD_BOOTS);
+    for boot in cold::boots() {
+        let cold::ColdBoot { what, hardware, size, instructions, microseconds, limit } = boot;
+        let crypto = if hardware { "hardware" } else { "software" };
+        let milliseconds = microseconds as f64 / 1000.0;
+        let _ = writeln!(
+            page,
+            "| {what} | {crypto} | {} KB | {instructions} | {limit} | {milliseconds:.1} ms |",
+            size / 1024
+        );
+        if instructions > limit {
+            exceeded.push(format!("{what}: {instructions} instructions, the gate is {limit}"));
+        }
+    }
 }

@@ -1,4 +1,5 @@
-//! The bounds checks of libraries that secure boot links and that no input reaches, each with the reason.
+//! The bounds checks of libraries that our boot code links (secure boot, the boot stages with cryptography in software, RSS) and
+//! that no input reaches, each with the reason.
 //!
 //! The compiler cannot see these reasons, so it keeps the checks; the libraries are used as they are. A place is a line of
 //! one version of a library: with another version the proof has to be made again, and until then the test fails. Should a

@@ -60,6 +60,8 @@ pub mod record {
 
 /// Starts of the iLoader before STiRoT gives up.
 pub const TRIES: u8 = 8;
+/// Starts that the watchdog has to end before STiRoT gives up: each costs seconds.
+pub const HANGS: u8 = 3;
 
 const _: () = {
     assert!(config::DECRYPTION_KEY + PRIVATE_KEY_LEN == config::AUTHENTICATION_KEY);

@@ -1,6 +1,6 @@
 //! An application as somebody might bring it to Ironroot: own vector table and start-up (`cortex-m-rt`), a console, a clock.
 //!
-//! It knows nothing of a boot stage. What has to change for one is where it is linked: the feature `adapted`.
+//! It knows nothing of a boot stage. What has to change for one is where it is linked: memory.x.
 #![no_std]
 #![no_main]
 

@@ -311,18 +311,17 @@ pub struct HandOff {
     pub ram: Option<Region>,
     /// What is open of the internal RAM.
     pub open: Open,
-    /// The code of the stage that hands over, if it is not in system flash: it needs to run until it has called RSSLIB.
-    pub stage: Option<Region>,
 }
 
 /// The table with which a stage calls JumpHDPLvl3 (or STiRoT jumps). The application's region is off; RSSLIB switches it
 /// on.
 ///
-/// The stage's DTCM is closed already: before this table is switched on the stack must lie in the opened area, its end is
-/// [`super::Stage::exit_stack`].
+/// The stage's own code and DTCM are closed already. So the stage switches this table on in a handler with FAULTMASK set,
+/// which lifts the MPU (CTRL.HFNMIENA = 0, ARMv7-M B3.5.1), and its return from the handler is the call of RSSLIB. The stack
+/// must then lie in the opened area: [`super::Stage::exit_stack`].
 ///
 /// # Errors
-/// An area that is no region; its number tells which (14 run, 1 flash, 2 RAM, 6 stage).
+/// An area that is no region; its number tells which (14 run, 1 flash, 2 RAM).
 pub fn hand_off_table(of: &HandOff) -> Result<MpuTable, Unexpressible> {
     let optional = |number, area: Option<Region>, rights: Rights| match area {
         Some(area) => MpuRegion::cover(number, area, rights),
@@ -335,15 +334,19 @@ pub fn hand_off_table(of: &HandOff) -> Result<MpuTable, Unexpressible> {
     }
     let record = Rights { access: Access::PrivilegedReadOnly, ..data("boot record", NonCacheable) };
     let closed = Rights { access: Access::None, ..data("HPDMA1", Device) };
+    // RSSLIB looks at the vector table before it switches the application's region on.
+    let readable =
+        [of.flash, of.ram, Some(of.open.area())].iter().flatten().any(|area| area.contains_region(of.run));
+    let vectors = if readable { None } else { Some(of.run) };
     Ok(MpuTable {
         regions: [
             None,
             optional(1, of.flash, open_data("external flash", WriteThrough))?,
             optional(2, of.ram, open_data("external RAM", WriteThrough))?,
             None,
-            None,
+            optional(4, vectors, constant("application, before it starts"))?,
             MpuRegion::cover(5, of.open.area(), open_data("application RAM", NonCacheable))?,
-            optional(6, of.stage, code("boot stage"))?,
+            None,
             None,
             MpuRegion::cover(8, peripheral_window(), data("peripherals", Device))?,
             MpuRegion::cover(9, HAND_OFF, record)?,

@@ -75,8 +75,6 @@ pub enum Note {
     PlainInFlash,
     /// The part has no MCE: the application lies decrypted in external RAM.
     PlainInRam,
-    /// The second stage's code in RAM stays executable until the application changes the MPU.
-    StageStaysExecutable,
     /// The product stays open.
     StaysOpen,
     /// Images are not encrypted.
@@ -87,14 +85,8 @@ pub enum Note {
 
 impl Note {
     /// All of them.
-    pub const ALL: [Note; 6] = [
-        Self::PlainInFlash,
-        Self::PlainInRam,
-        Self::StageStaysExecutable,
-        Self::StaysOpen,
-        Self::NotEncrypted,
-        Self::Fast,
-    ];
+    pub const ALL: [Note; 5] =
+        [Self::PlainInFlash, Self::PlainInRam, Self::StaysOpen, Self::NotEncrypted, Self::Fast];
 
     /// As a sentence.
     pub const fn text(self) -> &'static str {
@@ -104,10 +96,6 @@ impl Note {
             }
             Self::PlainInRam => {
                 "this part has no MCE: the application lies in external RAM readable on the board"
-            }
-            Self::StageStaysExecutable => {
-                "the code of the second stage in AXI SRAM stays executable until the application changes the MPU; its keys \
-                 are hidden and its data wiped"
             }
             Self::StaysOpen => "the product state leaves debug and flash open: for development only",
             Self::NotEncrypted => "images are signed but not encrypted",
@@ -119,13 +107,12 @@ impl Note {
 
     /// Whether it holds for a product.
     pub const fn holds(self, product: &Product) -> bool {
-        use super::{BootPath, Place};
+        use super::Place;
         use crate::stm32h7rs::contract::CORE_CLOCK_MHZ;
         use crate::stm32h7rs::state::ProductState;
         match self {
             Self::PlainInFlash => !product.part.has_crypto() && matches!(product.place, Place::ExternalFlash),
             Self::PlainInRam => !product.part.has_crypto() && matches!(product.place, Place::ExternalRam),
-            Self::StageStaysExecutable => matches!(product.boot, BootPath::StirotOemurot),
             Self::StaysOpen => {
                 matches!(product.protections.state, ProductState::Open | ProductState::Provisioning)
             }

@@ -44,13 +44,8 @@ pub(super) fn resolve(product: &Product) -> Checked<Plan> {
     let run = run(product, ram, &slots, load)?;
     let application = application(product, run, ram, &slots)?;
     let own = product.boot.has_own_stage();
-    let hand_off = HandOff {
-        run,
-        flash: own.then_some(flash),
-        ram: if own { ram } else { None },
-        open: product.open,
-        stage: stage.as_ref().map(|stage| executable(product, stage)),
-    };
+    let hand_off =
+        HandOff { run, flash: own.then_some(flash), ram: if own { ram } else { None }, open: product.open };
     let mpu_hand_off = mpu::hand_off_table(&hand_off).map_err(|what| blame(what, product, true))?;
     let mpu_init = match &stage {
         None => None,
