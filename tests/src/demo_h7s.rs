@@ -55,7 +55,7 @@ fn line_with<'a>(console: &'a str, text: &str) -> Option<&'a str> {
 }
 
 /// A closed product with a first stage of its own.
-fn closed(stage: &Stage) -> BoardH7 {
+pub fn closed(stage: &Stage) -> BoardH7 {
     let mut board = system::board(stage.part, ProductState::Closed, DebugAuthentication::Password, false);
     preload_stage(&mut board, stage);
     set_keys(
@@ -65,6 +65,27 @@ fn closed(stage: &Stage) -> BoardH7 {
     );
     set_keys(&mut board, OEMIROT_DATA, &[data(0), data(0)].concat());
     set_keys(&mut board, DA, &da_config(&Software.sha256_of(PASSWORD), 0));
+    board
+}
+
+/// A closed product with STiRoT, whose image is the second stage.
+pub fn two_stages(stage: &Stage) -> BoardH7 {
+    let mut board = stirot_board(1);
+    let key = signing_key();
+    set_keys(
+        &mut board,
+        IROT_CONFIG,
+        &config(&key, |bytes| {
+            if let Some(next) = bytes.get_mut(stirot::config::NEXT_STAGE) {
+                *next = 1;
+            }
+        }),
+    );
+    set_keys(&mut board, STIROT_DATA, &[data(1), data(1)].concat());
+    set_keys(&mut board, UROT_CONFIG, &h7rs::config(&Signer::public_key(&key), &DEVICE_SCALAR));
+    set_keys(&mut board, UROT_DATA, &[data(0), data(0)].concat());
+    install_iloader(&mut board);
+    board.preload_external(INSTALL, &Recipe::default().image(&second_stage(stage)));
     board
 }
 
@@ -256,23 +277,8 @@ impl Story<'_> {
     fn two_stages(&mut self) -> Told {
         let stage = Stage { second: true, ..Stage::new(Part::Stm32h7s7, Run::InternalRam, false) };
         self.say("path 3: STiRoT verifies OEMuRoT, OEMuRoT verifies the application");
-        let mut board = stirot_board(1);
-        let key = signing_key();
-        set_keys(
-            &mut board,
-            IROT_CONFIG,
-            &config(&key, |bytes| {
-                if let Some(next) = bytes.get_mut(stirot::config::NEXT_STAGE) {
-                    *next = 1;
-                }
-            }),
-        );
-        set_keys(&mut board, STIROT_DATA, &[data(1), data(1)].concat());
-        set_keys(&mut board, UROT_CONFIG, &h7rs::config(&Signer::public_key(&key), &DEVICE_SCALAR));
-        set_keys(&mut board, UROT_DATA, &[data(0), data(0)].concat());
-        install_iloader(&mut board);
+        let mut board = two_stages(&stage);
         let second = |major| Recipe { major, ..Recipe::default() }.image(&second_stage(&stage));
-        board.preload_external(INSTALL, &second(1));
         h7rs::download(&mut board, &stage, &encrypted(1, &stage.application("hello")), true);
         let mut device = system::device(&board);
         device.boot();

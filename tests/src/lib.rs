@@ -11,11 +11,13 @@ pub mod demo_h7s;
 pub mod device;
 pub mod h7rs;
 pub mod h7rs_system;
+pub mod journey;
 mod oracle;
 mod scratch;
 pub mod serial;
 pub mod size;
 pub mod update;
+pub mod wire;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

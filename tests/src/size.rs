@@ -3,6 +3,8 @@
 //! `cargo xtask size` prints it and writes docs/size-and-speed.md; `tests/tests/size.rs` holds it to the gates.
 
 pub mod calls;
+pub mod cold;
+pub mod h7rs;
 pub mod parts;
 pub mod speed;
 pub mod stack;

@@ -1,10 +1,8 @@
 //! `ironroot device` through the system bootloader: a virtual device in process, and one behind a pseudo terminal.
 
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
-
 use ironroot_chip::Board;
-use ironroot_tests::{Scratch, ironroot};
+use ironroot_tests::Scratch;
+use ironroot_tests::wire::Wire;
 
 fn bench(rdp: u32) -> Scratch {
     let dir = Scratch::new();
@@ -77,21 +75,11 @@ fn device_says_why_not() {
 #[test]
 fn device_works_over_a_serial_port() {
     let dir = bench(0xAA);
-    let mut child = ironroot()
-        .args(["vdev", "run", "b.board", "--uart", "pty", "--boot0", "1"])
-        .current_dir(dir.path(""))
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the tool starts");
-    let mut announced = String::new();
-    BufReader::new(child.stderr.as_mut().expect("piped")).read_line(&mut announced).expect("a line");
-    let on =
-        format!("--device uart:{} --json", announced.trim().strip_prefix("serial port: ").expect("the port"));
+    let wire = Wire::start(&dir, "b.board", &["--boot0", "1"]);
+    let on = format!("--device uart:{} --json", wire.port);
     let written = dir.ironroot(&format!("device write in.bin --address 0x08000000 {on}"));
     let read = dir.ironroot(&format!("device read --address 0x08000000 --size 5000 -o out.bin {on}"));
-    let _ = child.kill();
-    let _ = child.wait();
+    drop(wire);
     written.ok();
     read.ok();
     assert!(dir.read("out.bin") == dir.read("in.bin"));

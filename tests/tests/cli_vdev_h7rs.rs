@@ -2,7 +2,8 @@
 
 use ironroot_chip_h7rs::BoardH7;
 use ironroot_layout::stm32h7rs::Part;
-use ironroot_tests::{Scratch, firmware};
+use ironroot_tests::h7rs::{self, Stage};
+use ironroot_tests::{Scratch, firmware, root};
 
 #[test]
 fn an_empty_chip_waits_in_its_bootloader() {
@@ -38,4 +39,31 @@ fn the_first_boot_stage_speaks_and_the_power_can_go() {
     let before = dir.read("my.board");
     dir.ironroot("vdev run my.board --dry-run --cut-at 1000:torn --json").ok();
     assert_eq!(dir.read("my.board"), before);
+}
+
+#[test]
+fn a_program_that_faults_comes_with_the_command_that_explains_it() {
+    let dir = Scratch::new();
+    let stage = Stage::new(Part::Stm32h7s7, h7rs::Run::ExternalRam, false);
+    let mut board = h7rs::provisioned(&stage);
+    h7rs::download(&mut board, &stage, &h7rs::encrypted(1, &stage.application("outside")), true);
+    board.save(&dir.path("my.board")).expect("saved");
+    let run = dir.ironroot("vdev run my.board --dry-run --json").ok().last("result");
+    assert_eq!((&run["end"], &run["fault_code"]), (&"asleep".into(), &"IR-5108".into()));
+    // It jumped to its own RAM.
+    let command = run["fault"]["explain"].as_str().expect("a command").to_owned();
+    assert!(command.starts_with("ironroot explain fault --cfsr 0x00000001 --pc 0x2"), "{command}");
+    // In the directory of the product.
+    let product = root().join("examples/h7s/oemirot-external-ram.toml");
+    std::fs::copy(product, dir.path("ironroot.toml")).expect("copied");
+    let explained = dir.ironroot(command.trim_start_matches("ironroot ")).ok();
+    assert!(explained.stdout.contains("never executes"), "{}", explained.stdout);
+    let text = dir.ironroot("vdev run my.board --dry-run").ok();
+    assert!(text.stdout.contains(&command), "{}", text.stdout);
+    // One that ends well has nothing to explain.
+    let mut board = h7rs::provisioned(&stage);
+    h7rs::download(&mut board, &stage, &h7rs::encrypted(1, &stage.application("hello")), true);
+    board.save(&dir.path("well.board")).expect("saved");
+    let run = dir.ironroot("vdev run well.board --dry-run --json").ok().last("result");
+    assert!(run["fault"].is_null() && run["fault_code"].is_null(), "{run}");
 }

@@ -1,11 +1,13 @@
 //! `ironroot provision`: a virtual device from fresh to closed and back, interrupted everywhere, and what is refused.
 
+use std::io::Write;
 use std::sync::OnceLock;
 
 use ironroot_chip_h7rs::BoardH7;
 use ironroot_layout::stm32h7rs::Part;
 use ironroot_layout::stm32h7rs::state::{Hdpl, ProductState};
-use ironroot_tests::{Run, Scratch, firmware};
+use ironroot_tests::wire::Wire;
+use ironroot_tests::{Run, Scratch, firmware, ironroot};
 
 /// What a bench is made with.
 #[derive(Clone, Copy)]
@@ -86,11 +88,17 @@ impl Bench {
     }
 
     fn run(&self, command: &str) -> Run {
+        self.run_on("vdev:my.board", command)
+    }
+
+    fn run_on(&self, device: &str, command: &str) -> Run {
+        self.dir.ironroot(&Self::line(device, command))
+    }
+
+    fn line(device: &str, command: &str) -> String {
         let stages = firmware("iloader");
         let stages = stages.parent().expect("a directory").display().to_string();
-        self.dir.ironroot(&format!(
-            "provision {command} --device vdev:my.board --image app.bin --firmware {stages} --json"
-        ))
+        format!("provision {command} --device {device} --image app.bin --firmware {stages} --json")
     }
 
     /// The keys of the hardware as a file, so that two runs can be compared.
@@ -481,4 +489,97 @@ fn every_boot_path_is_rehearsed() {
     bench.run(&format!("run --confirm {UID}")).ok();
     assert_eq!(bench.state(), ProductState::Locked);
     assert_eq!(bench.board().part(), Part::Stm32h7s7);
+}
+
+/// What a device on a serial port has of a step.
+#[track_caller]
+fn status_of(steps: &[(String, String)], name: &str) -> String {
+    let found = steps.iter().find(|(step, _)| step.starts_with(name));
+    found.unwrap_or_else(|| panic!("{name}: {steps:?}")).1.clone()
+}
+
+#[test]
+fn a_device_on_a_serial_port_is_provisioned_through_its_bootloader() {
+    // The path whose boot code is the smallest: a pseudo terminal is slow.
+    let bench = Bench::new(&Setup { boot: "stirot", execute: "internal-ram", application: "", ..OEMIROT });
+    // What the board's loader does.
+    bench.dir.ironroot("vdev external my.board --write app.bin --at 0x90020000").ok();
+    let mut wire = Wire::start(&bench.dir, "my.board", &["--boot0", "1"]);
+    let device = format!("uart:{}", wire.port);
+    let run = |command: &str| bench.run_on(&device, command);
+    let journal = format!("provision-{UID}.provision");
+
+    let plan = run("plan").ok();
+    assert_eq!(plan.last("result")["unique_id"], UID);
+    let steps = Bench::steps(&plan);
+    assert!(steps.iter().all(|(_, status)| status == "differs" || status == "as wanted"), "{steps:?}");
+    assert!(!bench.dir.path(&journal).exists());
+
+    // Refused before anything is written: no rehearsal, the image that only the loader can write, no confirmation.
+    let confirmed = format!("--confirm {UID} --external-programmed");
+    run(&format!("run {confirmed}")).refused("IR-8105", 5);
+    let rehearsed = run("rehearse").ok().last("result");
+    assert_eq!(rehearsed["credential"], "certificate");
+    run(&format!("run --confirm {UID}")).refused("IR-8115", 2);
+    run("run --external-programmed").refused("IR-1009", 5);
+    assert_eq!(Bench::steps(&run("plan").ok()), steps, "the device is as it was");
+
+    // Interrupted between steps.
+    run(&format!("run {confirmed} --stop-after 12")).refused("IR-1010", 8);
+    let standing = run("status").ok();
+    assert_eq!(standing.last("result")["journal_stands"], "unfinished");
+    assert_eq!(status_of(&Bench::steps(&standing), "state Provisioning"), "as wanted");
+    assert_eq!(status_of(&Bench::steps(&standing), "boot code"), "differs");
+    run(&format!("run {confirmed}")).refused("IR-8103", 2);
+
+    // The rest of a block is missing: the device takes whatever comes for it, and only a command that knows this gets through.
+    let mut port = std::fs::OpenOptions::new().write(true).open(&wire.port).expect("a port");
+    port.write_all(&[&[0x31, 0xCE, 8, 0, 0, 0, 8, 255][..], &[0; 40]].concat()).expect("written");
+    drop(port);
+    assert_eq!(Bench::steps(&run("status").ok()), Bench::steps(&standing));
+
+    // Ended without a word while the boot code goes over the wire: the device waits for the rest of an exchange.
+    let mut killed = ironroot()
+        .args(Bench::line(&device, &format!("resume {confirmed}")).split_whitespace())
+        .current_dir(bench.dir.path(""))
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("the tool starts");
+    let begun = |journal: &[u8]| {
+        let text = String::from_utf8_lossy(journal);
+        text.lines().any(|line| line.contains("begun") && line.contains("boot code"))
+    };
+    while !begun(&bench.dir.read(&journal)) {
+        assert_eq!(killed.try_wait().expect("a child"), None, "it ended before");
+        std::thread::yield_now();
+    }
+    killed.kill().expect("a child");
+    killed.wait().expect("a child");
+
+    // All but the closing: everything that the bootloader can read is read back, and nobody has closed anything.
+    run(&format!("resume {confirmed} --no-close")).ok();
+    let report = run("report").ok();
+    let steps = Bench::steps(&report);
+    for (name, status) in [
+        ("boot code", "as wanted"),
+        ("option WRPSRP", "as wanted"),
+        ("keys STiROT_Config", "cannot be read"),
+        ("image application", "cannot be read"),
+        ("state Closed", "differs"),
+    ] {
+        assert_eq!(status_of(&steps, name), status, "{name}");
+    }
+
+    let done = run(&format!("resume {confirmed}")).ok().last("result");
+    assert_eq!((&done["applied"], &done["state"]), (&true.into(), &"Closed".into()));
+    // Closed, it boots: options, keys, boot code and image are those of the product, or nothing of this would be said.
+    let said = wire.hear("done");
+    for line in
+        ["ironroot stirot", "download accepted", "verified: version 1.2.3+0", "hello from h7rs-hello-c"]
+    {
+        assert!(said.contains(line), "{line}\n{said}");
+    }
+    // And it has no bootloader to offer any more.
+    run("status").refused("IR-7003", 7);
 }

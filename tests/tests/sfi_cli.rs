@@ -28,11 +28,17 @@ fn program(len: usize) -> Vec<u8> {
     bytes
 }
 
+/// A file for its owner only.
+fn secret(dir: &Scratch, name: &str, bytes: &[u8]) {
+    dir.write(name, bytes);
+    std::fs::set_permissions(dir.path(name), std::fs::Permissions::from_mode(0o600)).expect("changed");
+}
+
 /// A directory with a board, a package of two areas and its key.
 fn bench() -> Scratch {
     let dir = Scratch::new();
     dir.write("fw.bin", &program(5000));
-    dir.ironroot("sfi create -f fw.bin@0x08000000 --new-key fw.key -v 5 -o a.sfi --json").ok();
+    dir.ironroot("sfi create -f fw.bin@0x08000000 --readable --new-key fw.key -v 5 -o a.sfi --json").ok();
     dir.ironroot("vdev new a.board --json").ok();
     dir
 }
@@ -100,7 +106,7 @@ fn sfi_create_info_and_verify() {
     dir.write("nonce", b"nonce 96 bit");
     for name in ["b.sfi", "c.sfi"] {
         dir.ironroot(&format!(
-            "sfi create -f fw.bin@0x08000000 --key fw.key --nonce nonce -v 5 -o {name} --json"
+            "sfi create -f fw.bin@0x08000000 --readable --key fw.key --nonce nonce -v 5 -o {name} --json"
         ))
         .ok();
     }
@@ -110,7 +116,7 @@ fn sfi_create_info_and_verify() {
     dir.write("module.bin", &program(100));
     dir.ironroot("sfi module create module.bin --address 0x08020000 -v 1 --new-key m.key -o m.irm --json")
         .ok();
-    let packed = "sfi create -f fw.bin@0x08000000 --module m.irm --key fw.key -v 5";
+    let packed = "sfi create -f fw.bin@0x08000000 --readable --module m.irm --key fw.key -v 5";
     dir.ironroot(&format!("{packed} --option PROT_AREA=0x08020000..0x08020200 -o m.sfi --json")).ok();
     dir.ironroot("sfi verify m.sfi --key fw.key --module-key m.irm=m.key --json").ok();
     dir.ironroot("sfi verify m.sfi --key fw.key --json").refused("IR-4243", 6);
@@ -121,7 +127,8 @@ fn sfi_create_info_and_verify() {
     dir.write("long.bin", &[7; 65_472]);
     let long = "sfi module create long.bin --address 0x08020000 -v 1 --key m.key -o long.irm --json";
     dir.ironroot(long).ok();
-    let packed_long = "sfi create -f fw.bin@0x08000000 --module long.irm --key fw.key -v 5 -o long.sfi";
+    let packed_long =
+        "sfi create -f fw.bin@0x08000000 --readable --module long.irm --key fw.key -v 5 -o long.sfi";
     dir.ironroot(&format!("{packed_long} --option PROT_AREA=0x08020000..0x08030000 --json")).ok();
     dir.ironroot("sfi verify long.sfi --key fw.key --module-key long.irm=m.key --json").ok();
     dir.write("long.bin", &[7; 65_473]);
@@ -151,8 +158,10 @@ fn sfi_create_info_and_verify() {
     dir.ironroot(&format!("{full} {closed} --device-key 16 --json")).refused("IR-1001", 2);
 
     dir.write("st.csv", b"FOPTSR_PRG,0x1026AAD0\nFSCAR_PRG_A,0x81000200\nFSCAR_PRG_B,0x81000200\n");
-    dir.ironroot("sfi create -f fw.bin@0x08000000 --options-csv st.csv --key fw.key -v 5 -o st.sfi --json")
-        .ok();
+    dir.ironroot(
+        "sfi create -f fw.bin@0x08000000 --readable --options-csv st.csv --key fw.key -v 5 -o st.sfi --json",
+    )
+    .ok();
     let verified = dir.ironroot("sfi verify st.sfi --key fw.key --json").ok().last("result");
     assert_eq!(verified["option_registers"], 2);
     assert_eq!(dir.ironroot("sfi info st.sfi").ok().exit, 0);
@@ -161,7 +170,7 @@ fn sfi_create_info_and_verify() {
 #[test]
 fn sfi_create_refuses_what_no_device_would_take() {
     let dir = bench();
-    dir.write("short.key", b"too short");
+    secret(&dir, "short.key", b"too short");
     dir.write("bad.csv", b"FOPTSR_PRG;x");
     dir.write("big.bin", &vec![1; 205 * 64 * 1024]);
     let before = dir.read("a.sfi");
@@ -184,12 +193,13 @@ fn sfi_create_refuses_what_no_device_would_take() {
         ("-f fw.bin@0x08000000 --key fw.key --product 1", "IR-1001", 2),
         ("-f fw.bin@0x08000000", "IR-1001", 2),
     ] {
-        let run = dir.ironroot(&format!("sfi create {line} -v 1 -o a.sfi --json"));
+        let run = dir.ironroot(&format!("sfi create {line} --readable -v 1 -o a.sfi --json"));
         assert_eq!(run.exit, exit, "{line}: {}{}", run.stdout, run.stderr);
         assert_eq!(run.last("error")["code"], code, "{line}");
         assert!(dir.read("a.sfi") == before, "{line}: the output is as it was");
     }
-    dir.ironroot("sfi create -f fw.bin@0x08000000 --key fw.key -v 1 -o fw.bin --json").refused("IR-1012", 2);
+    dir.ironroot("sfi create -f fw.bin@0x08000000 --readable --key fw.key -v 1 -o fw.bin --json")
+        .refused("IR-1012", 2);
     assert!(dir.read("fw.bin") == program(5000));
     dir.write("empty.bin", b"");
     dir.ironroot("sfi module create empty.bin --address 0x08020000 -v 1 --key fw.key -o m --json")
@@ -211,7 +221,7 @@ fn sfi_create_refuses_what_no_device_would_take() {
     flipped[600] ^= 1;
     dir.write("flip.sfi", &flipped);
     dir.ironroot("sfi verify flip.sfi --key fw.key --json").refused("IR-4226", 3);
-    dir.write("other.key", &[9; 16]);
+    secret(&dir, "other.key", &[9; 16]);
     dir.ironroot("sfi verify a.sfi --key other.key --json").refused("IR-4213", 3);
 }
 
@@ -285,12 +295,13 @@ fn sfi_install_with_a_licence_file() {
     // The same licence still works; without a closed area everything is read back once more.
     let done = dir.ironroot(&format!("sfi install a.sfi {on} --license a.license")).ok().last("result");
     assert_eq!((&done["compared_bytes"], &done["closed"]), (&5024.into(), &false.into()));
+    assert_eq!(done["tried"], serde_json::json!(["the debug port is closed", "the bootloader answers"]));
     let board = Board::load(&dir.path("a.board")).expect("a board");
     assert_eq!(board.flash()[..5000], program(5000));
     assert!(done["seconds_at_115200"].as_f64() > done["seconds_at_921600"].as_f64());
 
     // Older than what is installed; and newer, with options that are compared.
-    dir.ironroot("sfi create -f fw.bin@0x08000000 --key fw.key -v 4 -o old.sfi --json").ok();
+    dir.ironroot("sfi create -f fw.bin@0x08000000 --readable --key fw.key -v 4 -o old.sfi --json").ok();
     license(&dir, "old.sfi", "a.cert", "old.license");
     dir.ironroot(&format!("sfi install old.sfi {on} --license old.license")).refused("IR-4215", 3);
     dir.ironroot(&format!("sfi install old.sfi {on} --license a.license")).refused("IR-4205", 6);
@@ -312,6 +323,21 @@ fn sfi_install_with_a_licence_file() {
         (&closed["closed"], closed["compared_options"].as_array().map(Vec::len)),
         (&true.into(), Some(3))
     );
+    assert_eq!(closed["closed_by"], "SECURITY and a secure area");
+    assert_eq!(closed["tried"], serde_json::json!(["the debug port is closed"]));
+    // A package that clears SECURITY opens the device, whatever else it sets: that is what the tool says.
+    let open =
+        "sfi create -f fw.bin@0x08000000 --readable --option SECURITY=0 --key fw.key -v 7 -o open.sfi --json";
+    dir.ironroot(open).ok();
+    dir.ironroot("vdev new o.board --json").ok();
+    dir.ironroot("ob apply --device vdev:o.board SECURITY=1 --json").ok();
+    dir.ironroot("cert read --device vdev:o.board -o o.cert --json").ok();
+    license(&dir, "open.sfi", "o.cert", "o.license");
+    let open = dir.ironroot("sfi install open.sfi --device vdev:o.board --license o.license --json").ok();
+    assert!(open.stdout.contains("\"event\":\"warning\""), "{}", open.stdout);
+    let open = open.last("result");
+    assert_eq!((&open["closed"], &open["tried"][0]), (&false.into(), &"the debug port is open".into()));
+    dir.ironroot("ob show --device vdev:o.board --json").ok();
     // In service: the bootloader is gone.
     dir.ironroot(&format!("sfi install new.sfi {on} --license new.license")).refused("IR-7003", 7);
 }
@@ -320,7 +346,7 @@ fn sfi_install_with_a_licence_file() {
 fn sfi_install_ended_by_ctrl_c_leaves_nothing_to_start_and_can_be_repeated() {
     let dir = Scratch::new();
     dir.write("fw.bin", &program(700_000));
-    dir.ironroot("sfi create -f fw.bin@0x08000000 --new-key fw.key -v 1 -o a.sfi --json").ok();
+    dir.ironroot("sfi create -f fw.bin@0x08000000 --readable --new-key fw.key -v 1 -o a.sfi --json").ok();
     dir.ironroot("vdev new a.board --json").ok();
     licensed(&dir);
     let line = "sfi install a.sfi --device vdev:a.board --license a.license --json";
@@ -549,6 +575,17 @@ fn line_run_installs_32_devices_and_one_that_fails_stops_none() {
          --station-certificate station/line-1.pem --station-key station/line-1.key --server-authority ca/authority.pem",
         server.url
     );
+    // A report that cannot be written is found before the first licence is counted.
+    dir.ironroot(&line.replace("--report r.json", "--report nodir/r.json")).refused("IR-1004", 2);
+    assert!(stage.ok("license quota show --json").expect("shown").contains("\"issued\":0"));
+    for number in 0..32 {
+        let board = Board::load(&dir.path(&format!("boards/{number:02}.board"))).expect("a board");
+        assert!(board.flash().iter().all(|byte| *byte == 0xFF), "untouched");
+    }
+    // Nor do its own files become one.
+    let key = dir.read("station/line-1.key");
+    dir.ironroot(&line.replace("--report r.json", "--report station/line-1.key")).refused("IR-1012", 2);
+    assert!(dir.read("station/line-1.key") == key);
     let run = dir.ironroot(&line);
     run.refused("IR-4274", 4);
     let report: serde_json::Value = serde_json::from_slice(&dir.read("r.json")).expect("JSON");

@@ -1,6 +1,8 @@
 //! The formats of secure firmware install against a second implementation that knows only docs/sfi-format.md and RFC 9180: a
 //! Python program over somebody else's cryptography (`sfi_formats/peer.py`). What either side makes, the other takes.
 
+use std::os::unix::fs::PermissionsExt;
+
 use ironroot_crypto::Software;
 use ironroot_sfi::{Certificate, DeviceKey, FirmwareKey, Licence, LicenceKind, PackageId, Terms};
 use ironroot_tests::{Scratch, imgtool_python};
@@ -33,7 +35,10 @@ fn bench() -> (Scratch, Certificate) {
     ] {
         dir.ironroot(&format!("{line} --json")).ok();
     }
-    dir.write("fw.bin", &(0..70_000_u32).map(|at| (at * 31 + at / 251) as u8).collect::<Vec<_>>());
+    let mut firmware: Vec<u8> = (0..70_000_u32).map(|at| (at * 31 + at / 251) as u8).collect();
+    // A vector table, without which it is no firmware.
+    firmware[..8].copy_from_slice(&[0, 0, 2, 0x20, 0x41, 0, 0, 8]);
+    dir.write("fw.bin", &firmware);
     let certificate = Certificate::parse(&dir.read("device.cert")).expect("a certificate");
     (dir, certificate)
 }
@@ -48,7 +53,7 @@ fn another_implementation_opens_what_we_make() {
     let (dir, certificate) = bench();
     dir.write("st.csv", b"FOPTSR_PRG,0x1026AAD0\nFSCAR_PRG_A,0x81000200\n");
     dir.ironroot(
-        "sfi create -f fw.bin@0x08000000 --options-csv st.csv --new-key fw.key -v 9 -o a.sfi --json",
+        "sfi create -f fw.bin@0x08000000 --readable --options-csv st.csv --new-key fw.key -v 9 -o a.sfi --json",
     )
     .ok();
     let package = dir.read("a.sfi");
@@ -99,8 +104,11 @@ fn another_implementation_opens_what_we_make() {
 #[test]
 fn we_take_what_another_implementation_makes() {
     let (dir, certificate) = bench();
-    dir.write("py.key", b"a key of another");
-    dir.write("pym.key", b"and of a module.");
+    for (name, key) in [("py.key", b"a key of another"), ("pym.key", b"and of a module.")] {
+        dir.write(name, key);
+        let owner_only = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(dir.path(name), owner_only).expect("changed");
+    }
     let made = peer(&dir, "make fw.bin py.key py.sfi py.irm pym.key").expect("made");
     let info = dir.ironroot("sfi info py.sfi --json").ok().last("result");
     assert_eq!((&info["package"], &info["version"]), (&made["id"], &7.into()));

@@ -3,48 +3,22 @@
 //! It knows of this family only product id 0x450, hence `--bootloader-pid`. A pseudo terminal has no parity bit to set,
 //! hence `-m 8n1`.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::process::Command;
 
 use ironroot_chip::Board;
 use ironroot_tests::device::load_pieces;
-use ironroot_tests::{Scratch, firmware, ironroot};
+use ironroot_tests::wire::Wire;
+use ironroot_tests::{Scratch, firmware};
 
 /// A device that runs, with its serial port on a pseudo terminal.
 struct Running {
-    child: Child,
-    /// What the device says, on its port too.
-    output: Receiver<Vec<u8>>,
-    port: String,
+    wire: Wire,
 }
 
 impl Running {
     fn start(dir: &Scratch, board: &Board) -> Self {
         board.save(&dir.path("b.board")).expect("the directory is writable");
-        let mut child = ironroot()
-            .args(["vdev", "run", "b.board", "--uart", "pty"])
-            .current_dir(dir.path(""))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the tool starts");
-        let mut announced = String::new();
-        BufReader::new(child.stderr.as_mut().expect("piped")).read_line(&mut announced).expect("a line");
-        let port = announced.trim().strip_prefix("serial port: ").expect("the port").to_owned();
-        // Read all the time: a device whose output nobody takes stands still.
-        let mut stdout = child.stdout.take().expect("piped");
-        let (sender, output) = channel();
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(count @ 1..) = stdout.read(&mut buffer) {
-                if sender.send(buffer[..count].to_vec()).is_err() {
-                    break;
-                }
-            }
-        });
-        Running { child, output, port }
+        Running { wire: Wire::start(dir, "b.board", &[]) }
     }
 
     /// Runs stm32flash; whether it succeeded, and all it said.
@@ -52,20 +26,12 @@ impl Running {
         let output = Command::new("stm32flash")
             .args(["-m", "8n1"])
             .args(line.split_whitespace())
-            .arg(&self.port)
+            .arg(&self.wire.port)
             .current_dir(dir.path(""))
             .output()
             .expect("stm32flash is installed: run `cargo xtask test`, which sees to it");
         let said = [output.stdout, output.stderr].concat();
         (output.status.success(), String::from_utf8_lossy(&said).into_owned())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -104,7 +70,7 @@ fn stm32flash_identifies_writes_verifies_reads_and_erases() {
 #[test]
 fn stm32flash_installs_and_starts_a_program() {
     let dir = Scratch::new();
-    let device = Running::start(&dir, &board());
+    let mut device = Running::start(&dir, &board());
     let start = 0x0802_0400;
     let mut image = Vec::new();
     for (address, bytes) in load_pieces(&std::fs::read(firmware("hello-c")).expect("readable")) {
@@ -115,12 +81,7 @@ fn stm32flash_installs_and_starts_a_program() {
     dir.write("hello.bin", &image);
     let (good, said) = device.flash(&dir, "-e 0 -w hello.bin -v -S 0x08020400 -g 0x08020400");
     assert!(good && said.contains("Starting execution at address 0x08020400... done."), "{said}");
-    let mut heard = Vec::new();
-    let hello = b"hello from hello-c";
-    while !heard.windows(hello.len()).any(|window| window == hello) {
-        let more = device.output.recv_timeout(Duration::from_secs(60));
-        heard.extend(more.expect("the program says what it is"));
-    }
+    device.wire.hear("hello from hello-c");
 }
 
 #[test]

@@ -27,12 +27,14 @@ const FILES: [(&str, Form, &str); 4] = [
 #[derive(Args, Debug)]
 #[command(after_help = "\
 The generated files follow the product description; run it again when that changes (or from the build). An existing linker \
-script is never changed without --apply: its change is shown as a diff.
+script is never changed without --apply: its change is shown as a diff. The changed script includes ironroot_app.ld, so the linker \
+must look for it in the directory: -L DIR, or in build.rs cargo:rustc-link-search=DIR.
 
 Examples:
   ironroot app adapt -o generated
   ironroot app adapt -o generated --linker-script STM32H7S7_FLASH.ld
-  ironroot app adapt -o generated --linker-script app.ld --apply")]
+  ironroot app adapt -o generated --linker-script app.ld --apply
+  ironroot app adapt -o generated --linker-script memory.x --apply")]
 pub struct Adapt {
     #[command(flatten)]
     product: ProductOption,
@@ -64,6 +66,11 @@ pub fn run(args: &Adapt, report: &mut Reporter<'_>) -> Result {
         }
         None => None,
     };
+    if let Some(script) = &args.linker_script {
+        for (name, ..) in FILES {
+            files::not_an_input(&args.output.join(name), [script.as_path()])?;
+        }
+    }
     if !args.dry_run {
         std::fs::create_dir_all(&args.output).map_err(|error| Failure::write(&args.output, &error))?;
     }

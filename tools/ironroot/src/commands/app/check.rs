@@ -32,7 +32,7 @@ pub struct Finding {
 
 /// Everything that is wrong, in the order of the checks.
 pub fn check(program: &Program, plan: &Plan) -> Vec<Finding> {
-    let mut check = Check { program, plan, findings: Vec::new() };
+    let mut check = Check { program, plan, findings: Vec::new(), moved: None };
     check.vector_table();
     for section in &program.sections {
         check.section(section);
@@ -47,6 +47,8 @@ struct Check<'a> {
     program: &'a Program,
     plan: &'a Plan,
     findings: Vec<Finding>,
+    /// Where the application begins, if it was linked for another place: told once, for all that moves with it.
+    moved: Option<Address>,
 }
 
 impl Check<'_> {
@@ -99,6 +101,7 @@ impl Check<'_> {
             self.add(input::APP_VECTOR_ALIGNMENT, start, None, reason, remedy.clone());
         }
         if start != code.start() {
+            self.moved = Some(start);
             let run = self.plan.application.run;
             let reason = if start == run.start() {
                 format!(
@@ -162,11 +165,13 @@ impl Check<'_> {
     fn loaded(&mut self, section: &Section) {
         let (code, remedy) = (self.code(), self.link());
         let Some(loaded) = section.loaded else { return };
-        if code.contains_region(loaded) {
+        // The room as it lies beside an application that was linked for another place.
+        let room = self.moved.and_then(|start| Region::checked(start, code.size())).unwrap_or(code);
+        if room.contains_region(loaded) {
             return;
         }
-        if code.contains(loaded.start()) {
-            let over = loaded.end().offset_from(code.end()).map_or(0, Size::bytes);
+        if room.contains(loaded.start()) {
+            let over = loaded.end().offset_from(room.end()).map_or(0, Size::bytes);
             let reason = format!(
                 "{} ends at {}, {over} bytes behind the room of {} that header, TLVs and trailer leave",
                 section.name,
@@ -174,7 +179,7 @@ impl Check<'_> {
                 code.size()
             );
             let remedy = "make it smaller, or the slots of the product larger".into();
-            self.add(input::APP_TOO_LARGE, code.end(), Some(&section.name), reason, remedy);
+            self.add(input::APP_TOO_LARGE, room.end(), Some(&section.name), reason, remedy);
         } else if loaded.start() > code.start() || !self.plan.application.run.contains_region(loaded) {
             let reason = format!("{} is loaded at {loaded}, outside the image", section.name);
             self.add(input::APP_OUTSIDE_SLOT, loaded.start(), Some(&section.name), reason, remedy);
@@ -192,8 +197,7 @@ impl Check<'_> {
             let target = Address::new(vector & !1);
             let inside = rights(self.plan, target).execute && self.code().contains(target);
             // An application linked for another place has been told so once.
-            let moved = self.findings.iter().any(|finding| finding.code == input::APP_WRONG_ADDRESS);
-            if (inside || moved) && vector & 1 == 1 {
+            if (inside || self.moved.is_some()) && vector & 1 == 1 {
                 continue;
             }
             let name =

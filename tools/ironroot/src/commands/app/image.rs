@@ -1,9 +1,10 @@
 //! `ironroot app image`: the one-line step after a build, from ELF to an image that the product boots.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use ironroot_codes::{input, product as codes};
+use ironroot_codes::input;
 use ironroot_layout::stm32h7rs::product::{ImageFor, ImageOptions};
 
 use super::{broken, examine, load};
@@ -43,32 +44,60 @@ pub fn run(args: &Image, report: &mut Reporter<'_>) -> Result {
     if !findings.is_empty() {
         return Err(broken(&findings).about(args.file.display()));
     }
-    let words = words(&product, &product.plan.image, args)?;
-    create_by_words(&words, report).about(args.file.display())
+    let keys = &product.description.keys;
+    let recipe = Recipe {
+        options: &product.plan.image,
+        sign: (&keys.sign, "keys.sign"),
+        encrypt: (&keys.encrypt, "keys.encrypt"),
+        version: args.version.as_deref(),
+    };
+    create(&product, &recipe, &args.file, &args.output, report)
+}
+
+/// An image that a product has, with the entries of the description that name its keys.
+pub struct Recipe<'a> {
+    /// How it is made.
+    pub options: &'a ImageOptions,
+    /// The key that signs, and the entry that names it.
+    pub sign: (&'a Option<String>, &'static str),
+    /// The key that it is encrypted for, and the entry that names it.
+    pub encrypt: (&'a Option<String>, &'static str),
+    /// A version instead of the description's.
+    pub version: Option<&'a str>,
+}
+
+/// Makes an image of an ELF file.
+pub fn create(
+    product: &Product,
+    recipe: &Recipe<'_>,
+    file: &Path,
+    output: &Path,
+    report: &mut Reporter<'_>,
+) -> Result {
+    if output == file {
+        return Err(Failure::new(input::OUTPUT_IS_INPUT, "the image would replace what it is made of"));
+    }
+    let mut words = words(product, recipe)?;
+    words.extend([file.into(), "-o".into(), output.into()]);
+    create_by_words(&words, report).about(file.display())
 }
 
 /// The options of `image create`.
-fn words(product: &Product, options: &ImageOptions, args: &Image) -> Result<Vec<std::ffi::OsString>> {
-    let keys = &product.description.keys;
-    let key = |name: &Option<String>, entry: &str| match name {
-        Some(name) => Ok(product.file(name)),
-        None => {
-            let cause = format!("{entry} is not in the description, and the image needs it");
-            Err(Failure::new(codes::PRODUCT_ENTRY_MISSING, cause).about(product.path.display()))
-        }
-    };
-    let mut words: Vec<std::ffi::OsString> = Vec::new();
-    let mut add = |parts: &[&str]| words.extend(parts.iter().map(std::ffi::OsString::from));
-    add(&["-k", &key(&keys.sign, "keys.sign")?]);
+fn words(product: &Product, recipe: &Recipe<'_>) -> Result<Vec<OsString>> {
+    let options = recipe.options;
+    let key = |(name, entry): (&Option<String>, &str)| product.key(name, entry, "the image");
+    let mut words: Vec<OsString> = Vec::new();
+    let mut add = |parts: &[&str]| words.extend(parts.iter().map(OsString::from));
+    add(&["-k", &key(recipe.sign)?]);
     if options.encrypted {
-        add(&["-E", &key(&keys.encrypt, "keys.encrypt")?]);
+        add(&["-E", &key(recipe.encrypt)?]);
     }
     let dialect = match options.verifier {
         ImageFor::Stirot => "stirot-h7s",
         ImageFor::OwnStage => "st",
     };
     add(&["--dialect", dialect]);
-    let version = args.version.clone().unwrap_or_else(|| options.version.to_string());
+    let version = recipe.version.map_or_else(|| options.version.to_string(), str::to_owned);
     add(&["-v", &version, "-s", &options.counter.to_string()]);
     add(&["-H", &format!("{:#x}", options.header), "--pad-header", "--pad"]);
     add(&["-S", &format!("{:#x}", options.slot_size), "--align", &options.align.to_string()]);
@@ -82,9 +111,5 @@ fn words(product: &Product, options: &ImageOptions, args: &Image) -> Result<Vec<
             }
         }
     }
-    if args.output == args.file {
-        return Err(Failure::new(input::OUTPUT_IS_INPUT, "the image would replace the application"));
-    }
-    words.extend([args.file.clone().into(), "-o".into(), args.output.clone().into()]);
     Ok(words)
 }

@@ -3,7 +3,7 @@
 mod adapt;
 mod check;
 pub mod contract;
-mod image;
+pub mod image;
 mod map;
 mod program;
 mod script;
@@ -27,9 +27,11 @@ use crate::report::{BAD, BOLD, GOOD, Reporter, printable};
 The description of the product (ironroot.toml) says where the application runs and what is open when it starts; these \
 commands say whether an application keeps to it, and what to change.
 
-Post-build steps:
-  CMake    add_custom_command(TARGET app POST_BUILD COMMAND ironroot app image $<TARGET_FILE:app> -o app.hex)
-  Cargo    cargo build --release && ironroot app image target/thumbv7em-none-eabihf/release/app -o app.hex
+At the end of a build (docs/product-description.md has STM32CubeIDE and west too):
+  CMake  add_custom_command(TARGET app POST_BUILD COMMAND ironroot app image
+           $<TARGET_FILE:app> -o app.hex --product ${CMAKE_SOURCE_DIR}/ironroot.toml)
+  Cargo  cargo build --release && ironroot app image \\
+           target/thumbv7em-none-eabihf/release/app -o app.hex
 
 Examples:
   ironroot app check app.elf
@@ -130,6 +132,11 @@ fn fields(finding: &Finding) -> Value {
 /// The refusal that follows from findings.
 fn broken(findings: &[Finding]) -> Failure {
     let mut codes: Vec<String> = findings.iter().map(|finding| finding.code.to_string()).collect();
+    codes.sort();
     codes.dedup();
-    Failure::new(input::APP_CONTRACT, format!("{} findings: {}", findings.len(), codes.join(", ")))
+    let count = match findings.len() {
+        1 => "1 finding".to_owned(),
+        count => format!("{count} findings"),
+    };
+    Failure::new(input::APP_CONTRACT, format!("{count}: {}", codes.join(", ")))
 }

@@ -66,7 +66,7 @@ pub fn run(product: &Product, svg: Option<&Path>, report: &mut Reporter<'_>) -> 
 }
 
 const WIDTH: usize = 860;
-const LEFT: usize = 70;
+const LEFT: usize = 78;
 const LINE: usize = 17;
 const GAP: usize = 26;
 

@@ -5,6 +5,7 @@
 //! 3. Pictures are SVG, to scale where they are of memory.
 
 mod flow;
+mod image;
 mod map;
 mod plan;
 
@@ -18,7 +19,7 @@ use crate::files;
 use crate::product::{self, Product, ProductOption};
 use crate::report::Reporter;
 
-/// Show what follows from a product description: slots, option bytes, keys, MPU, memory map, boot sequence
+/// Show what follows from a product description, and make the image of a second stage
 #[derive(Args, Debug)]
 #[command(after_help = "\
 The description is a TOML file; docs/ironroot.schema.json lets editors complete and check it, examples/h7s has one of each \
@@ -27,7 +28,8 @@ kind.
 Examples:
   ironroot boot plan --product examples/h7s/oemirot-swap.toml
   ironroot boot map --svg map.svg
-  ironroot boot flow --product examples/h7s/stirot-oemurot.toml --svg flow.svg")]
+  ironroot boot flow --product examples/h7s/stirot-oemurot.toml --svg flow.svg
+  ironroot boot image oemurot.elf -o stage.hex")]
 pub struct Boot {
     #[command(subcommand)]
     command: Command,
@@ -38,6 +40,7 @@ enum Command {
     Plan(Plan),
     Map(Map),
     Flow(Flow),
+    Image(image::Image),
 }
 
 /// Show slots, option bytes in order, OBKeys, image options and MPU tables
@@ -96,6 +99,7 @@ pub fn run(args: &Boot, report: &mut Reporter<'_>) -> Result {
             let product = read(&args.product, args.svg.as_deref())?;
             flow::run(&product, args.svg.as_deref(), report)
         }
+        Command::Image(args) => image::run(args, report),
     }
 }
 

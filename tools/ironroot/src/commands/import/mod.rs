@@ -9,6 +9,9 @@ use crate::report::Reporter;
 
 /// Take over project files of other tools
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ironroot import tpc-xml OEMiROT/Config/OEMiROT_Config.xml")]
 pub struct Import {
     #[command(subcommand)]
     command: Command,

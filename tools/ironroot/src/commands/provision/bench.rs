@@ -37,6 +37,8 @@ const SERVICE: Duration = Duration::from_secs(10);
 /// Most instructions until a closing is done, and between two looks.
 const CLOSING: u64 = 20_000_000;
 const LOOK: u64 = 1_000;
+/// Tries to end a broken exchange: it is not known where in a pair of bytes it ended.
+const RECOVERIES: u32 = 2;
 /// Bytes that are compared at a time.
 const PIECE: u32 = 4096;
 /// The bits of NVSRP, ROTSRP, ... in the answer of [`special::OPTION_WORDS`], by position.
@@ -155,8 +157,28 @@ impl Bench {
         Err(Failure::new(codes::PROVISION_DEVICE, cause).about(&self.name))
     }
 
-    /// Asks a device on a serial port what it is.
+    /// Asks a device on a serial port what it is. If the last command was ended in the middle of an exchange, the device still
+    /// waits for the rest of that, and takes this for it.
     fn identify(&mut self) -> Result {
+        const BROKEN_OFF: [Code; 3] =
+            [transport::TIMEOUT, transport::BOOTLOADER_ANSWER, transport::BOOTLOADER_REFUSED];
+        let mut outcome = self.ask_identity();
+        for _ in 0..RECOVERIES {
+            match &outcome {
+                Err(failure) if BROKEN_OFF.contains(&failure.code) => {}
+                _ => break,
+            }
+            self.loader = None;
+            let recovered = Bootloader::recovered(Link::open(&self.name, self.baud)?, &self.name);
+            outcome = recovered.and_then(|loader| {
+                self.loader = Some(loader);
+                self.ask_identity()
+            });
+        }
+        outcome
+    }
+
+    fn ask_identity(&mut self) -> Result {
         let loader = self.loader()?;
         let id = loader.run(Exchange::get_id())?;
         let id = id.answer().iter().fold(0_u32, |id, byte| id << 8 | u32::from(*byte));

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ironroot_codes::{product as product_codes, project as codes};
+use ironroot_codes::project as codes;
 use ironroot_debug_auth::host;
 use ironroot_debug_auth::packet::tlv;
 use ironroot_keys::{KeyArgument, Secrets};
@@ -106,10 +106,7 @@ pub fn all(product: &Product, mut given: Given, secrets: &Secrets) -> Result<Vec
 
 /// A key of the description: its file as an argument.
 fn named(product: &Product, name: &Option<String>, entry: &str) -> Result<String> {
-    name.as_deref().map(|name| product.file(name)).ok_or_else(|| {
-        let cause = format!("{entry} is not in the description, and the device gets it");
-        Failure::new(product_codes::PRODUCT_ENTRY_MISSING, cause).about(product.path.display())
-    })
+    product.key(name, entry, "the device")
 }
 
 fn argument(name: &str) -> KeyArgument {
