@@ -3,14 +3,15 @@
 //! 1. The bytes go to a temporary file in the same directory, are synced, and take the final name in one step. A full
 //!    disk, a signal or an error leaves what was there before.
 //! 2. Only regular files are replaced, and a link to one leads to it: what a device file or a link is for stays.
-//! 3. A secret is created with mode 0600: it is never readable by others, not even between creation and `chmod`.
+//! 3. What everybody may read never replaces a private key: a slip of the command line must not destroy the only copy.
+//! 4. A secret is created with mode 0600: it is never readable by others, not even between creation and `chmod`.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::interrupt;
+use crate::{files, interrupt};
 
 /// Who may read the new file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,11 +31,27 @@ pub enum Existing {
     Keep,
 }
 
+/// Why a write was refused: the name is that of a private key. Forcing it does not help.
+#[derive(Debug)]
+pub struct PrivateKeyThere;
+
+impl std::fmt::Display for PrivateKeyThere {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the file holds a private key")
+    }
+}
+
+impl std::error::Error for PrivateKeyThere {}
+
 /// Links that lead from one to the next before a path counts as a circle: Linux's own limit.
 const MOST_LINKS: usize = 40;
 
 /// The file that a write to `path` replaces or makes: the end of all links. What is there and is no regular file is refused.
 pub fn target(path: &Path) -> io::Result<PathBuf> {
+    if path.as_os_str() == "-" {
+        let why = "`-` is no file, and nothing is written to standard output here";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    }
     let mut path = path.to_owned();
     for _ in 0..MOST_LINKS {
         let kind = match path.symlink_metadata() {
@@ -81,6 +98,9 @@ impl Pending {
         // A link that somebody put there must not decide where a new key goes.
         if existing == Existing::Keep && path.symlink_metadata().is_ok() {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the file exists"));
+        }
+        if access == Access::Public && files::holds_private_key(&target) {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, PrivateKeyThere));
         }
         let busy = interrupt::writing();
         let directory = match target.parent() {
@@ -176,6 +196,33 @@ mod tests {
             }
         }
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_public_replaces_no_private_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let (pem, raw) = (dir.path().join("k.pem"), dir.path().join("fw.key"));
+        let text = crate::keyfile::generate(false).unwrap();
+        write(&pem, text.as_bytes(), Access::Secret, Existing::Keep).unwrap();
+        write(&raw, &[1; 16], Access::Secret, Existing::Keep).unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&pem, &link).unwrap();
+        for path in [&pem, &raw, &link] {
+            let refused = write(path, b"report", Access::Public, Existing::Replace).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists, "{}", path.display());
+            assert!(refused.get_ref().is_some_and(|why| why.is::<PrivateKeyThere>()));
+        }
+        assert_eq!(std::fs::read(&pem).unwrap(), text.as_bytes());
+        assert_eq!(std::fs::read(&raw).unwrap(), [1; 16]);
+        // A key may be renewed by force: that is what --force is for.
+        write(&raw, &[2; 16], Access::Secret, Existing::Replace).unwrap();
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3, "no temporary file is left");
+    }
+
+    #[test]
+    fn a_dash_is_no_file() {
+        let refused = write(Path::new("-"), b"x", Access::Public, Existing::Replace).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
     }
 
     #[test]

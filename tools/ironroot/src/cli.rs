@@ -61,6 +61,11 @@ enum Command {
     Doctor(doctor::Doctor),
 }
 
+/// The whole command line as a tree: what completion and tests walk.
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Runs the command line `args` (the program's name first) and returns the exit code.
 ///
 /// Results and, with `--json`, refusals go to `out`; all other refusals to `err`. Nothing else of the process is used,
@@ -137,6 +142,10 @@ fn unparsed(args: &[OsString], error: &clap::Error, out: &mut dyn Write, err: &m
     // clap's own text: what is wrong, a similar name if there is one, and the usage line.
     let text = rendered.trim_start_matches("error: ").trim_end();
     let cause = text.split("\n\nFor more information").next().unwrap_or(text);
+    // It repeats the argument, and a URI may have a PIN anywhere.
+    let uri = cause.to_ascii_lowercase().contains("pkcs11:") || ironroot_keys::names_pin(cause.as_bytes());
+    let cause =
+        if uri { "a pkcs11: URI, or what may hold a PIN, is an argument where none is taken" } else { cause };
     let failure = Failure::new(input::USAGE, cause);
     let json = args.iter().any(|a| a == "--json");
     Reporter::new(json, out, err).failure(&failure);

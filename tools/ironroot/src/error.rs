@@ -6,6 +6,8 @@ use std::path::Path;
 
 use ironroot_codes::{Code, Entry, Exit, input, internal};
 
+use crate::atomic::PrivateKeyThere;
+
 /// Why a command stopped. The code's entry has the general texts; this adds what is special about the case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -31,7 +33,7 @@ impl Failure {
     /// The same about `subject`, unless it is known already: the innermost caller knows best.
     #[must_use]
     pub fn about(mut self, subject: impl fmt::Display) -> Self {
-        self.subject.get_or_insert_with(|| subject.to_string());
+        self.subject.get_or_insert_with(|| without_secrets(subject.to_string()));
         self
     }
 
@@ -62,7 +64,12 @@ impl Failure {
             io::ErrorKind::AlreadyExists => input::OUTPUT_EXISTS,
             _ => input::FILE_UNWRITABLE,
         };
-        Failure::new(code, error.to_string()).about(path.display())
+        let failure = Failure::new(code, error.to_string()).about(path.display());
+        match error.get_ref() {
+            Some(why) if why.is::<PrivateKeyThere>() => failure
+                .fix("Choose another name; if the key is not needed any more, remove it yourself first."),
+            _ => failure,
+        }
     }
 
     /// The general texts. A code that this version has no text for (of a newer device) gets those of an unknown one.
@@ -79,6 +86,22 @@ impl Failure {
     pub fn remedy(&self) -> &str {
         self.fix.as_deref().unwrap_or(self.entry().remedy)
     }
+}
+
+/// A subject that is shown. Arguments become subjects, and a user who writes a token's URI or a URL where a file is meant has
+/// perhaps written a PIN or a password: a message goes to logs that others read.
+fn without_secrets(text: String) -> String {
+    let is_uri = text.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("pkcs11:"));
+    if is_uri || ironroot_keys::names_pin(text.as_bytes()) {
+        return ironroot_keys::redact(&text);
+    }
+    let user = text.split_once("://").and_then(|(scheme, rest)| {
+        let authority = rest.split(['/', '?', '#']).next()?;
+        // A password may have a `/` of its own; what is before the last `@` is shown by nobody.
+        let host = rest.rsplit_once('@').map(|(_, host)| host)?;
+        (authority.contains('@') || authority.contains(':')).then(|| format!("{scheme}://...@{host}"))
+    });
+    user.unwrap_or(text)
 }
 
 /// The texts of `code`.
@@ -124,5 +147,35 @@ pub trait Context<T> {
 impl<T> Context<T> for Result<T> {
     fn about(self, subject: impl fmt::Display) -> Result<T> {
         self.map_err(|failure| failure.about(subject))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_shows_neither_pin_nor_password() {
+        let subject = |text: &str| Failure::internal("x").about(text).subject.unwrap_or_default();
+        for text in [
+            "pkcs11:object=x,pin-value=HUSH",
+            "pkcs11:object=x?PIN-VALUE=HUSH",
+            "PKCS11:HUSH",
+            "https://u:HUSH@host:8443",
+            "https://u:HU/HUSH@host",
+            "mysql://HUSH@host/l",
+        ] {
+            assert!(!subject(text).contains("HUSH"), "{}", subject(text));
+        }
+        for text in [
+            "keys/app.pem",
+            "https://host:8443",
+            "token `release`",
+            "pkcs11:token=a;object=b",
+            "a@b",
+            "uart:/dev/ttyACM0",
+        ] {
+            assert_eq!(subject(text), text);
+        }
     }
 }

@@ -25,6 +25,7 @@ use crate::commands::cert;
 use crate::commands::device::bootloader::Bootloader;
 use crate::commands::ob::fields::FIELDS;
 use crate::commands::ob::wanted::Wanted;
+use crate::commands::sfi::effect;
 use crate::commands::sfi::file::PackageFile;
 use crate::error::{Context, Failure, Result};
 use crate::vdev::session::Session;
@@ -113,8 +114,10 @@ pub struct Outcome {
     pub compared: u64,
     /// Option fields that were compared.
     pub options: Vec<&'static str>,
-    /// Nothing can be read any more: the package closed the device.
-    pub closed: bool,
+    /// What keeps the firmware from being read now, by the option bytes; `None`: nothing does.
+    pub closed_by: Option<&'static str>,
+    /// What was tried after the reset, and what came of it.
+    pub tried: Vec<&'static str>,
 }
 
 impl Outcome {
@@ -140,7 +143,9 @@ impl Outcome {
             "resumed": self.resumed,
             "compared_bytes": self.compared,
             "compared_options": self.options,
-            "closed": self.closed,
+            "closed": self.closed_by.is_some(),
+            "closed_by": self.closed_by,
+            "tried": self.tried,
         })
     }
 }
@@ -265,8 +270,9 @@ fn with_device(
     }
     same_device(&certificate, &wire::certificate(loader)?)?;
     // Here, because a package that closes the device leaves nobody who could be asked afterwards. They are in force.
+    let actual = wire::options(loader)?;
     let options = match job.expected {
-        Some(expected) => compare_options(expected, &wire::options(loader)?)?,
+        Some(expected) => compare_options(expected, &actual)?,
         None => Vec::new(),
     };
     command(loader, "the end", special::END_INSTALL, &[], &[])?;
@@ -283,7 +289,8 @@ fn with_device(
         resumed,
         compared: 0,
         options,
-        closed: true,
+        closed_by: effect::closed_by(&actual),
+        tried: Vec::new(),
     };
     watch(Progress::Step("compare"));
     compare(job, loader, &certificate, &mut outcome)?;
@@ -384,25 +391,33 @@ fn compare(
     outcome: &mut Outcome,
 ) -> Result {
     loader.link.settle()?;
-    let mut closed = false;
     if let Some(session) = loader.link.virtual_session() {
         let actual = *session.chip().options();
-        closed = actual.secure_area() != SecureArea::None;
         // Once more, past the device's own words.
         if let Some(expected) = job.expected {
             compare_options(expected, &actual)?;
         }
-    }
-    if closed {
-        return Ok(());
+        outcome.closed_by = effect::closed_by(&actual);
+        outcome.tried.push(match session.chip().debug_state() {
+            Ok(()) => "the debug port is open",
+            Err(_) => "the debug port is closed",
+        });
+        // RSS starts the secure area, and the bootloader is not there to be asked.
+        if actual.security() && actual.secure_area() != SecureArea::None {
+            return Ok(());
+        }
     }
     loader.forget();
     if loader.synchronise().is_err() {
+        outcome.tried.push("no bootloader answers");
         return Ok(());
     }
     // Somebody answers: it must be the same device, and not say that the installation failed.
-    let Ok((answer, _)) = ask(loader, special::GET_STATUS, &[], &[], PROGRAM) else { return Ok(()) };
-    outcome.closed = false;
+    let Ok((answer, _)) = ask(loader, special::GET_STATUS, &[], &[], PROGRAM) else {
+        outcome.tried.push("a bootloader answers, without the services of installation");
+        return Ok(());
+    };
+    outcome.tried.push("the bootloader answers");
     let code = answer.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes)) as u16;
     if code != 0 {
         return Err(Failure::new(Code::from_number(code), "the device says so after the reset"));
@@ -420,7 +435,9 @@ fn compare(
                 let cause = format!("area {} at {:#010x} has another hash", area.index, area.address);
                 return Err(Failure::new(codes::INSTALLED_DIFFERS, cause));
             }
-            Err(failure) if failure.code == transport::BOOTLOADER_REFUSED => {}
+            Err(failure) if failure.code == transport::BOOTLOADER_REFUSED => {
+                outcome.tried.push("it refuses to read an area");
+            }
             Err(failure) => return Err(failure),
         }
     }

@@ -30,4 +30,4 @@ pub mod report;
 pub mod st;
 pub mod vdev;
 
-pub use cli::run;
+pub use cli::{command, run};

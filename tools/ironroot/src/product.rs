@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use ironroot_codes::{input, product as codes};
 use ironroot_layout::description::{Description, Problem};
 use ironroot_layout::stm32h7rs::product::Plan;
 
@@ -33,7 +34,7 @@ pub fn read(path: &Path) -> Result<Product> {
     let bytes = files::read(path)?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let cause = format!("byte {} is not UTF-8", error.utf8_error().valid_up_to());
-        Failure::new(ironroot_codes::product::PRODUCT_SYNTAX, cause).about(path.display())
+        Failure::new(codes::PRODUCT_SYNTAX, cause).about(path.display())
     })?;
     let name = path.display().to_string();
     let description = Description::read(&name, &text).map_err(|problem| refuse(&problem))?;
@@ -57,5 +58,23 @@ impl Product {
             return name.to_owned();
         }
         self.path.parent().unwrap_or(Path::new("")).join(name).display().to_string()
+    }
+
+    /// A key that the description names, as an argument. Refused with what to do if there is no such entry, or no such file.
+    pub fn key(&self, name: &Option<String>, entry: &str, used_by: &str) -> Result<String> {
+        let Some(name) = name else {
+            let cause = format!("{entry} is not in the description, and {used_by} needs it");
+            return Err(Failure::new(codes::PRODUCT_ENTRY_MISSING, cause).about(self.path.display()));
+        };
+        let file = self.file(name);
+        if !file.starts_with("pkcs11:") && !Path::new(&file).exists() {
+            let cause = format!("{entry} of {} names it", self.path.display());
+            let fix = match Path::new(&file).extension().is_some_and(|ending| ending == "pem") {
+                true => format!("Put the key there, or make one: ironroot keys generate -o {file}"),
+                false => "Put the file there, or change the entry.".to_owned(),
+            };
+            return Err(Failure::new(input::FILE_NOT_FOUND, cause).about(&file).fix(fix));
+        }
+        Ok(file)
     }
 }

@@ -9,7 +9,7 @@ pub mod elf;
 pub mod hex;
 mod place;
 
-pub use place::{Placed, Target, place};
+pub use place::{Placed, Target, place, start};
 
 use std::path::Path;
 

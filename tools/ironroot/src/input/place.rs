@@ -80,27 +80,18 @@ pub fn place(application: &Application, target: &Target, file: &[u8]) -> Result<
         return Err(Failure::new(input::APP_WRONG_ADDRESS, cause).fix(linker_hint(&room)));
     }
     let payload = lay_out(&pieces, &room, target.erased);
-    let (stack, reset) = vectors(&payload)?;
-    check_stack(stack, target, &room)?;
     let named = |address: u32| match elf::symbol_at(file, address) {
         Some(symbol) => format!("{address:#010x} ({symbol})"),
         None => format!("{address:#010x}"),
     };
     let end = room.start + payload.len() as u64;
-    for (what, address) in [("reset vector", Some(reset)), ("entry point", application.entry)] {
-        let Some(address) = address else { continue };
-        if !(room.start..end).contains(&u64::from(address & !1)) {
-            let cause = format!(
-                "the {what} {} is outside the application ({:#010x}..{end:#010x})",
-                named(address),
-                room.start
-            );
-            return Err(Failure::new(input::APP_BAD_ENTRY, cause).fix(linker_hint(&room)));
-        }
-    }
-    if reset & 1 == 0 {
-        let cause = format!("the reset vector {} has bit 0 clear: the core has no Arm state", named(reset));
-        return Err(Failure::new(input::APP_BAD_ENTRY, cause));
+    let inside = |address: u32| (room.start..end).contains(&u64::from(address));
+    let extent = format!("{:#010x}..{end:#010x}", room.start);
+    let (stack, reset) = start(&payload, room.start, target.stack_memories, &inside, &extent, &named)
+        .map_err(|failure| failure.fix(linker_hint(&room)))?;
+    if let Some(entry) = application.entry {
+        check_inside("entry point", entry, &inside, &extent, &named)
+            .map_err(|failure| failure.fix(linker_hint(&room)))?;
     }
     Ok(Placed { payload, stack, reset, brought_header })
 }
@@ -185,6 +176,44 @@ fn lay_out(pieces: &[Piece], room: &Range<u64>, erased: u8) -> Vec<u8> {
     payload
 }
 
+/// Checks the vector table at the beginning of `payload`, which lies at `address`: the initial stack pointer and the reset
+/// vector. `inside`: whether an address is one of the program, which `extent` says in words; `named` shows an address.
+///
+/// # Errors
+/// `APP_BAD_STACK`, `APP_BAD_ENTRY`.
+pub fn start(
+    payload: &[u8],
+    address: u64,
+    stack_memories: &[Region],
+    inside: &dyn Fn(u32) -> bool,
+    extent: &str,
+    named: &dyn Fn(u32) -> String,
+) -> Result<(u32, u32)> {
+    let (stack, reset) = vectors(payload)?;
+    check_stack(stack, address, stack_memories)?;
+    check_inside("reset vector", reset, inside, extent, named)?;
+    if reset & 1 == 0 {
+        let cause = format!("the reset vector {} has bit 0 clear: the core has no Arm state", named(reset));
+        return Err(Failure::new(input::APP_BAD_ENTRY, cause));
+    }
+    Ok((stack, reset))
+}
+
+/// Refuses a code address outside the program.
+fn check_inside(
+    what: &str,
+    address: u32,
+    inside: &dyn Fn(u32) -> bool,
+    extent: &str,
+    named: &dyn Fn(u32) -> String,
+) -> Result {
+    if inside(address & !1) {
+        return Ok(());
+    }
+    let cause = format!("the {what} {} is outside the application ({extent})", named(address));
+    Err(Failure::new(input::APP_BAD_ENTRY, cause))
+}
+
 /// The initial stack pointer and the reset vector.
 fn vectors(payload: &[u8]) -> Result<(u32, u32)> {
     match payload {
@@ -201,9 +230,9 @@ fn vectors(payload: &[u8]) -> Result<(u32, u32)> {
     }
 }
 
-fn check_stack(stack: u32, target: &Target, room: &Range<u64>) -> Result {
+fn check_stack(stack: u32, place: u64, memories: &[Region]) -> Result {
     // The stack grows down from the pointer: the end of a RAM is a good value, its start is not.
-    let in_ram = target.stack_memories.iter().any(|memory| {
+    let in_ram = memories.iter().any(|memory| {
         let start = u64::from(memory.start().value());
         start < u64::from(stack) && u64::from(stack) <= start + u64::from(memory.size().bytes())
     });
@@ -213,10 +242,9 @@ fn check_stack(stack: u32, target: &Target, room: &Range<u64>) -> Result {
         (false, _) => "not in a RAM of the chip",
     };
     let cause = format!(
-        "the first word at {:#010x} is {stack:#010x}, {what}: there is no vector table there, or its stack is wrong",
-        room.start
+        "the first word at {place:#010x} is {stack:#010x}, {what}: there is no vector table there, or its stack is wrong"
     );
-    Err(Failure::new(input::APP_BAD_STACK, cause).fix(linker_hint(room)))
+    Err(Failure::new(input::APP_BAD_STACK, cause))
 }
 
 #[cfg(test)]

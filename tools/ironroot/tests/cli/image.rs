@@ -209,6 +209,41 @@ fn options_that_contradict_each_other_are_refused() {
 }
 
 #[test]
+fn a_refusal_says_why() {
+    let dir = bench();
+    let create = format!("image create {SLOT} -k ecdsa-p256.pem");
+    let cause = |line: String, code: &str| dir.refused(&line, code, 2)["cause"].as_str().unwrap().to_owned();
+    let high = format!("{create} -x 0xffff0000 app.bin -o out.hex");
+    let refused = dir.refused(&high, "IR-1329", 2);
+    assert_eq!(refused["subject"], "out.hex", "never a temporary file: {refused}");
+    for (options, why) in
+        [("--custom-tlv 0x50 0x00", "low byte"), ("--custom-tlv 0x00a0 1 --custom-tlv 0x00a0 2", "twice")]
+    {
+        assert!(
+            cause(format!("{create} {options} app.bin -o out.bin"), "IR-1306").contains(why),
+            "{options}"
+        );
+    }
+    let p384 = create.replace("p256", "p384");
+    let why = cause(format!("{p384} --dialect st app.bin -o out.bin"), "IR-1321");
+    assert!(why.contains("P-256") && why.contains("P-384"), "{why}");
+    // A binary has no address: that is said, and the image is the same.
+    let run = dir.run(&format!("{create} -x 0x08040000 app.bin -o out.bin --json"));
+    run.exit_ok();
+    assert!(run.events().iter().any(|event| event["event"] == "warning"), "{}", run.stdout);
+}
+
+#[test]
+fn a_private_key_is_no_payload() {
+    let dir = bench();
+    for payload in ["ecdsa-p256.pem", "x25519.pem"] {
+        dir.refused(&format!("image create {SLOT} -k ecdsa-p256.pem {payload} -o out.bin"), "IR-1011", 2);
+        let tlv = format!("--custom-tlv-file 0x00a0 {payload} app.bin -o out.bin");
+        dir.refused(&format!("image create {SLOT} -k ecdsa-p256.pem {tlv}"), "IR-1011", 2);
+    }
+}
+
+#[test]
 fn the_slot_is_padded_in_binary_and_sparse_in_hex() {
     let dir = bench();
     let create = format!("image create {SLOT} -k ecdsa-p256.pem --align 32 --confirm -R 0");

@@ -4,10 +4,10 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use ironroot_crypto::{Crypto, P256PublicKey, SigningKey, Software};
+use ironroot_crypto::{P256PublicKey, SigningKey, Software};
 use ironroot_license_server::client::{Client, Identity};
-use ironroot_sfi::build::{Plan, raw_signature};
-use ironroot_sfi::package::AreaKind;
+use ironroot_sfi::build::{self, Plan, raw_signature};
+use ironroot_sfi::package::{AreaKind, HEADER_LEN};
 use ironroot_sfi::{Certificate, DeviceKey, FirmwareKey, Nonce, PackageId, Product};
 use p256::pkcs8::{EncodePublicKey, LineEnding};
 use serde_json::Value;
@@ -17,13 +17,16 @@ use crate::common::softhsm::{PIN, softhsm};
 
 const KEY: &[u8; 16] = b"firmware key 128";
 
-/// Makes a package without firmware: the server looks at its header only.
+/// The smallest package that a device installs; `fill` is the content of its firmware.
+fn package_of(fill: u8) -> (Vec<u8>, PackageId) {
+    let plan = Plan::new(Product::STM32H735, 3, 1, 0x080F_FFA0);
+    let areas = [(AreaKind::Firmware, 0x0800_0000, vec![fill; 64]), (AreaKind::Configuration, 0, Vec::new())];
+    build::package(plan, &areas, &FirmwareKey::new(*KEY), Nonce(*b"nonce 96 bit"), &mut Software)
+        .expect("a package")
+}
+
 fn package() -> (Vec<u8>, PackageId) {
-    let mut plan = Plan::new(Product::STM32H735, 3, 1, 0x080F_FFA0);
-    plan.area(AreaKind::Configuration, 0, 0, Software.sha256_of(&[])).expect("fits");
-    let sealer =
-        plan.seal(&FirmwareKey::new(*KEY), Nonce(*b"nonce 96 bit"), &mut Software).expect("a package");
-    (sealer.head(), sealer.package_id(&mut Software))
+    package_of(0x5A)
 }
 
 fn key_pair(seed: u8) -> (SigningKey, P256PublicKey) {
@@ -89,6 +92,14 @@ fn an_owner_counts_licences() {
     refused(&dir, &["license", "quota", "create", "pump", "--site", "a", "--granted", "3"], "IR-6051", 2);
     refused(&dir, &["license", "quota", "create", "fan", "--site", "a", "--granted", "3"], "IR-6052", 2);
     refused(&dir, &["license", "quota", "grant", "pump", "--site", "b", "--more", "3"], "IR-6052", 2);
+    for site in ["", "a\nb", " a"] {
+        refused(
+            &dir,
+            &["license", "quota", "create", "pump", "--site", site, "--granted", "3"],
+            "IR-1001",
+            2,
+        );
+    }
     refused(
         &dir,
         &["license", "quota", "create", "pump", "--site", "b", "--granted", "3", "--expires", "2026-02-30"],
@@ -99,6 +110,9 @@ fn an_owner_counts_licences() {
     let shown = good(&dir, &["license", "quota", "show"]);
     assert_eq!((&shown[0]["granted"], &shown[0]["issued"]), (&5.into(), &0.into()));
     good(&dir, &["license", "quota", "close", "pump", "--site", "a"]);
+    refused(&dir, &["license", "quota", "grant", "pump", "--site", "a", "--more", "1"], "IR-6005", 6);
+    refused(&dir, &["license", "quota", "close", "pump", "--site", "a"], "IR-6005", 6);
+    assert_eq!(good(&dir, &["license", "quota", "show"])[0]["granted"], 5);
     let id = "5a".repeat(32);
     good(&dir, &["license", "revoke", "device", &id]);
     refused(&dir, &["license", "revoke", "device", &id], "IR-6051", 2);
@@ -116,6 +130,167 @@ fn an_owner_counts_licences() {
     dir.write("bad", &[&log[..100], b"X", &log[101..]].concat());
     refused(&dir, &["license", "audit", "verify", "bad"], "IR-6031", 3);
     refused(&dir, &["license", "audit", "verify", "absent"], "IR-1", 2);
+    dir.write("nothing", b"");
+    refused(&dir, &["license", "audit", "verify", "nothing"], "IR-6031", 3);
+
+    // Cut at its end it is a chain still: only who knows the end sees it.
+    let head = verified[0]["head"].as_str().expect("a hash").to_owned();
+    let text = String::from_utf8(log.clone()).expect("text");
+    let lines: Vec<&str> = text.lines().collect();
+    dir.write("cut", lines.get(..4).expect("longer").join("\n").as_bytes());
+    let shorter = good(&dir, &["license", "audit", "verify", "cut"]);
+    let earlier = shorter[0]["head"].as_str().expect("a hash").to_owned();
+    good(&dir, &["license", "audit", "verify", "log", "--last-hash", &head, "--entries", "5"]);
+    good(&dir, &["license", "audit", "verify", "log", "--earlier-hash", &earlier]);
+    refused(&dir, &["license", "audit", "verify", "cut", "--last-hash", &head], "IR-6033", 3);
+    refused(&dir, &["license", "audit", "verify", "cut", "--entries", "5"], "IR-6033", 3);
+    refused(&dir, &["license", "audit", "verify", "cut", "--earlier-hash", &head], "IR-6033", 3);
+    refused(&dir, &["license", "audit", "verify", "log", "--last-hash", "5a"], "IR-1001", 2);
+
+    // The store is no place for its log, under whatever name.
+    std::fs::hard_link(dir.path("licenses.sqlite"), dir.path("link")).expect("linked");
+    dir.write("licenses.sqlite-wal", b"");
+    let before = std::fs::read(dir.path("licenses.sqlite")).expect("readable");
+    for output in ["licenses.sqlite", "link", "licenses.sqlite-wal"] {
+        refused(&dir, &["license", "audit", "export", "-o", output, "--force"], "IR-1012", 2);
+    }
+    assert_eq!(std::fs::read(dir.path("licenses.sqlite")).expect("readable"), before);
+}
+
+/// A line that never ends, in 2 GB of memory at most: refused while it is short.
+#[test]
+fn a_log_without_lines_is_refused_at_once() {
+    let dir = Scratch::new();
+    let mut command = Command::new("bash");
+    let verify =
+        format!("ulimit -v 2000000; exec {} license audit verify /dev/zero", env!("CARGO_BIN_EXE_ironroot"));
+    command.current_dir(dir.path("")).args(["-c", &verify]);
+    let (exit, out, err) = run(command, &[]);
+    assert_eq!(exit, 3, "{out}{err}");
+    assert!(err.contains("IR-6031"), "{err}");
+}
+
+/// What a device would refuse is not registered, and what was registered by mistake can go.
+#[test]
+fn firmware_is_checked_before_it_is_registered() {
+    let dir = Scratch::new();
+    owner(&dir);
+    good(&dir, &["license", "vault", "new", "vault.json", "--passphrase-file", "pass"]);
+    let add = |package: &str, key: &str, more: &[&str]| -> Vec<String> {
+        let words = ["license", "firmware", "add", "pump", "--package", package, "--key", key];
+        [&words[..], &VAULT, more].concat().iter().map(ToString::to_string).collect()
+    };
+    let refused_add = |package: &str, key: &str, more: &[&str], code: &str, exit: i32| {
+        let words = add(package, key, more);
+        refused(&dir, &words.iter().map(String::as_str).collect::<Vec<_>>(), code, exit);
+        assert!(!dir.path("licenses.sqlite").exists(), "nothing was stored: {package} {key}");
+    };
+    let (whole, id) = package();
+    dir.write("wrong.key", b"firmware key 129");
+    dir.write("cut.sfi", whole.get(..whole.len() - 1).expect("longer"));
+    dir.write("longer.sfi", &[&whole[..], b"x"].concat());
+    let flipped = |at: usize| {
+        let mut bytes = whole.clone();
+        *bytes.get_mut(at).expect("inside") ^= 1;
+        bytes
+    };
+    // In the header behind its form, in the table, and in the firmware.
+    dir.write("table.sfi", &flipped(HEADER_LEN + 30));
+    dir.write("firmware.sfi", &flipped(whole.len() - 1));
+    refused_add("pump.irsfi", "wrong.key", &[], "IR-4213", 3);
+    refused_add("cut.sfi", "pump.key", &[], "IR-4216", 3);
+    refused_add("longer.sfi", "pump.key", &[], "IR-4211", 3);
+    refused_add("table.sfi", "pump.key", &[], "IR-4213", 3);
+    refused_add("firmware.sfi", "pump.key", &[], "IR-4226", 3);
+    refused_add("pump.irsfi", "pump.key", &["--least-version", "4"], "IR-1001", 2);
+    for name in ["", "../evil", "a\nb", "a b"] {
+        let words = ["license", "firmware", "add", name, "--package", "pump.irsfi", "--key", "pump.key"];
+        refused(&dir, &[&words[..], &VAULT].concat(), "IR-1001", 2);
+    }
+    let words = add("pump.irsfi", "pump.key", &["--least-version", "2"]);
+    let added = good(&dir, &words.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(added[0]["package"], id.to_string());
+    assert_eq!(good(&dir, &["license", "firmware", "list"])[0]["least_version"], 2);
+
+    good(&dir, &["license", "quota", "create", "pump", "--site", "a", "--granted", "3"]);
+    refused(&dir, &["license", "firmware", "remove", "fan"], "IR-6052", 2);
+    good(&dir, &["license", "firmware", "remove", "pump"]);
+    assert!(good(&dir, &["license", "firmware", "list"]).is_empty());
+    assert!(good(&dir, &["license", "quota", "show"]).is_empty());
+    let words = add("pump.irsfi", "pump.key", &[]);
+    good(&dir, &words.iter().map(String::as_str).collect::<Vec<_>>());
+    good(&dir, &["license", "audit", "export", "-o", "log"]);
+    assert_eq!(good(&dir, &["license", "audit", "verify", "log"])[0]["entries"], 4);
+}
+
+/// A mistyped store is no empty store, and no message repeats a password.
+#[test]
+fn a_store_that_is_not_there_is_not_made() {
+    let dir = Scratch::new();
+    let id = "5a".repeat(32);
+    let commands: [&[&str]; 8] = [
+        &["audit", "export", "-o", "log"],
+        &["firmware", "list"],
+        &["firmware", "remove", "x"],
+        &["quota", "show"],
+        &["quota", "create", "x", "--site", "a", "--granted", "1"],
+        &["quota", "grant", "x", "--site", "a", "--more", "1"],
+        &["quota", "close", "x", "--site", "a"],
+        &["revoke", "device", &id],
+    ];
+    for words in commands {
+        for (store, code) in [
+            ("typo", "IR-1002"),
+            ("empty", "IR-6022"),
+            ("", "IR-1001"),
+            (":memory:", "IR-1001"),
+            ("mysql://u:HUSH@db/l", "IR-1001"),
+            ("Postgres://u:HUSH@127.0.0.1:1/l", "IR-6021"),
+        ] {
+            dir.write("empty", b"");
+            let words = [&["license"], words, &["--store", store]].concat();
+            let (exit, out, err) = run(ironroot(&dir), &words);
+            assert_eq!(exit, if code == "IR-6021" { 7 } else { 2 }, "{words:?}: {out}{err}");
+            assert!(err.contains(code) && !err.contains("HUSH") && !out.contains("HUSH"), "{words:?}: {err}");
+        }
+    }
+    let mut left: Vec<_> = std::fs::read_dir(dir.path("")).expect("a directory").flatten().collect();
+    left.retain(|entry| entry.file_name() != "empty");
+    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(std::fs::read(dir.path("empty")).expect("readable"), b"");
+}
+
+/// Certificates that would never verify, and names that lead out of the directory, are refused before anything is written.
+#[test]
+fn an_authority_issues_only_what_verifies() {
+    let dir = Scratch::new();
+    good(&dir, &["license", "ca", "new", "one"]);
+    good(&dir, &["license", "ca", "new", "two"]);
+    let station = |name: &str, site: &str, ca: &str, code: &str| {
+        refused(&dir, &["license", "station", "new", name, "--site", site, "--ca", ca, "-o", "out"], code, 2);
+        assert!(!dir.path("out").exists());
+    };
+    let copy = |from: &str, to: &str| std::fs::copy(dir.path(from), dir.path(to)).expect("copied");
+    for mixed in ["mixed", "damaged", "binary"] {
+        std::fs::create_dir(dir.path(mixed)).expect("made");
+    }
+    copy("one/authority.pem", "mixed/authority.pem");
+    copy("two/authority.key", "mixed/authority.key");
+    dir.write("damaged/authority.pem", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    copy("one/authority.key", "damaged/authority.key");
+    dir.write("binary/authority.pem", &[0xFF; 100]);
+    copy("one/authority.key", "binary/authority.key");
+    for ca in ["mixed", "damaged", "binary"] {
+        station("line-1", "a", ca, "IR-6053");
+    }
+    for name in ["../evil", "", "a\nb", "a/b", "..", "a b"] {
+        station(name, "a", "one", "IR-1001");
+        station("line-1", name, "one", "IR-1001");
+    }
+    refused(&dir, &["license", "ca", "new", "three", "--host", "a\nb"], "IR-1001", 2);
+    refused(&dir, &["license", "ca", "new", "three", "--name", ""], "IR-1001", 2);
+    assert!(!dir.path("three").exists() && !dir.path("evil.pem").exists());
+    good(&dir, &["license", "station", "new", "line-1", "--site", "a", "--ca", "one", "-o", "out"]);
 }
 
 #[test]

@@ -14,5 +14,6 @@ mod offline;
 mod outputs;
 mod parts;
 mod prove;
+mod sfi;
 mod support;
 mod tokens;

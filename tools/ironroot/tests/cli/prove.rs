@@ -36,6 +36,28 @@ fn a_row_for_each_mode_and_layout_and_a_summary_last() {
     assert_eq!(events.last().map(|event| &event["type"]), Some(&Value::from("summary")));
 }
 
+/// A boot stage of the STM32H7R/S has rows in its own modes only, in its own encryption.
+#[test]
+fn a_boot_stage_is_tried_as_it_is_built() {
+    let dir = Scratch::new();
+    let run = dir.run(
+        "prove power-loss --layout h7s7-ram --layout stirot --scenario confirm --scenario revert --json",
+    );
+    run.exit_ok();
+    let events = run.events();
+    let rows = lines(&events, "row");
+    let names: Vec<_> = rows.iter().map(|row| (row["mode"].as_str(), row["layout"].as_str())).collect();
+    let row = |mode, layout| (Some(mode), Some(layout));
+    let expected =
+        [row("overwrite-only", "h7s7-ram"), row("overwrite-only", "stirot"), row("swap-scratch", "h7s7-ram")];
+    assert_eq!(names, expected);
+    for row in rows {
+        assert_eq!(row["failures"], 0, "{row}");
+        assert!(row["encryptions"]["p256-aes128"].as_u64().is_some_and(|cases| cases > 40), "{row}");
+    }
+    dir.refused("prove power-loss --layout stirot --mode swap-scratch", "IR-1701", 2);
+}
+
 #[test]
 fn table_page_and_picture() {
     let dir = Scratch::new();

@@ -84,6 +84,45 @@ fn the_pin_comes_from_a_file_or_the_environment_and_is_shown_nowhere() {
     run(&hsm, &["image", "info", "--key", &format!("{bare}&pin-value={PIN}")]);
 }
 
+/// A PIN behind a separator that is none becomes no label of a new object, and no message repeats it.
+#[test]
+fn a_pin_in_the_wrong_place_is_neither_stored_nor_shown() {
+    let Some(hsm) = softhsm() else { return };
+    hsm.token("rel");
+    let module = hsm.module.display().to_string();
+    for uri in [
+        format!("pkcs11:token=rel;object=two&pin-value={PIN}"),
+        format!("pkcs11:token=rel;object=two,pin-value={PIN}"),
+        format!("pkcs11:token=rel;object=two%3Fpin-value={PIN}"),
+        format!("pkcs11:token=rel;object=two%26PIN-value={PIN}"),
+        format!("pkcs11:token=rel;object=two?pin-value:{PIN}"),
+        format!("pkcs11:token=rel;object=two?module-path={module};pin-value={PIN}"),
+        format!("pkcs11:token=rel;object=two?pin-source=f;pin-value={PIN}"),
+        format!("pkcs11:token=rel;object=two?pin-source={PIN}"),
+        format!("pkcs11:{PIN}"),
+        format!("pkcs:token=rel?PIN-VALUE={PIN}"),
+    ] {
+        for args in [
+            vec!["keys", "generate", "--pkcs11", &uri],
+            vec!["keys", "check", &uri],
+            vec!["keys", "list", &uri],
+            vec!["keys", "list", "x", &uri],
+            vec!["sfi", "verify", "absent.sfi", "--key", &uri],
+        ] {
+            let mut command = hsm.command(env!("CARGO_BIN_EXE_ironroot"));
+            command.args(&args).env("IRONROOT_PIN", PIN).env("IRONROOT_PKCS11_MODULE", &hsm.module);
+            let output = command.output().expect("runs");
+            let said = [&output.stdout[..], &output.stderr].concat();
+            let said = String::from_utf8_lossy(&said);
+            assert!(output.status.code() == Some(2) && !said.contains(PIN), "{args:?}: {said}");
+            let named = ["IR-1113", "IR-1001", "IR-1002"];
+            assert!(named.iter().any(|code| said.contains(code)), "{args:?}: {said}");
+        }
+    }
+    let listed = result(&hsm, &["keys", "list", &hsm.uri("token=rel")]);
+    assert_eq!(listed["objects"].as_array().unwrap().len(), 0, "{listed}");
+}
+
 #[test]
 fn what_is_wrong_with_a_token_has_its_code_and_leaves_no_file() {
     let Some(hsm) = softhsm() else { return };

@@ -10,6 +10,7 @@ use ironroot_crypto::{P256PublicKey, Software};
 use ironroot_sfi::Certificate;
 use serde_json::{Value, json};
 
+use crate::atomic::{self, Access, Existing};
 use crate::error::{Failure, Result};
 use crate::report::{BOLD, GOOD, Reporter, printable};
 use crate::{files, hex, identity, keyfile};
@@ -41,6 +42,10 @@ enum Command {
 
 /// Check that a maker signed a certificate
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ironroot cert verify device.cert --maker maker.pub.pem
+  ironroot cert verify device.cert --demo")]
 struct Verify {
     /// Certificate
     #[arg(value_name = "FILE")]
@@ -55,10 +60,20 @@ struct Verify {
 
 /// Show what is in a certificate, without believing it
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ironroot cert info device.cert
+  ironroot cert info device.cert --json")]
 struct Info {
     /// Certificate
     #[arg(value_name = "FILE")]
     file: PathBuf,
+}
+
+/// Writes a file that is there whole or not at all; what is there already stays unless `force`.
+fn write(path: &Path, bytes: &[u8], force: bool) -> Result {
+    let existing = if force { Existing::Replace } else { Existing::Keep };
+    atomic::write(path, bytes, Access::Public, existing).map_err(|e| Failure::write(path, &e))
 }
 
 /// A certificate file.

@@ -42,6 +42,14 @@ impl Bootloader {
         Ok(bootloader)
     }
 
+    /// The same where an earlier exchange was broken off, so that the device may still wait for the rest of it.
+    pub fn recovered(link: Link, name: &str) -> Result<Self> {
+        let mut bootloader = Bootloader { link, carried: 0, line: VecDeque::new(), name: name.to_owned() };
+        bootloader.recover()?;
+        bootloader.synchronise()?;
+        Ok(bootloader)
+    }
+
     /// The first byte; a NACK means that another command has sent it before.
     pub fn synchronise(&mut self) -> Result {
         let mut script = Exchange::sync();

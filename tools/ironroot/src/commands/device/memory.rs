@@ -22,6 +22,10 @@ const RESET_PROGRAM: u32 = 0x2400_0000;
 
 /// Read memory to a file
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ironroot device read --address 0x08000000 --size 128K -o flash.bin --device vdev:my.board
+  ironroot device read --address 0x08000000 --size 16 -o head.bin --force --device uart:/dev/ttyACM0")]
 pub struct Read {
     /// First address
     #[arg(long, value_name = "ADDRESS", value_parser = number::parse)]
@@ -50,6 +54,10 @@ pub struct Source {
 
 /// Erase what is needed, write a file, and read it back
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ironroot device write app.elf --device uart:/dev/ttyACM0
+  ironroot device write app.bin --address 0x08020000 --dry-run --device vdev:my.board")]
 pub struct Write {
     #[command(flatten)]
     source: Source,
@@ -63,6 +71,10 @@ pub struct Write {
 
 /// Compare memory with a file
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ironroot device verify app.elf --device uart:/dev/ttyACM0
+  ironroot device verify app.bin --address 0x08020000 --device vdev:my.board")]
 pub struct Verify {
     #[command(flatten)]
     source: Source,
@@ -70,6 +82,10 @@ pub struct Verify {
 
 /// Erase sectors, or all of the flash
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ironroot device erase --sectors 1,2 --dry-run --device vdev:my.board
+  ironroot device erase --all --device uart:/dev/ttyACM0")]
 #[group(required = true, multiple = false)]
 pub struct Erase {
     /// Sector numbers, 0 to 7
@@ -82,6 +98,10 @@ pub struct Erase {
 
 /// Start the program whose vector table is at an address
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ironroot device go --device uart:/dev/ttyACM0
+  ironroot device go --address 0x08020000 --device vdev:my.board")]
 pub struct Go {
     /// Address of the vector table
     #[arg(long, value_name = "ADDRESS", value_parser = number::parse, default_value = "0x08000000")]

@@ -43,14 +43,25 @@ pub struct Device {
 enum Command {
     Diagnose(diagnose::Diagnose),
     /// List the serial ports of this machine
+    #[command(after_help = "\
+Examples:
+  ironroot device list
+  ironroot device list --json")]
     List,
     /// Ask the bootloader what it is and what it serves
+    #[command(after_help = "\
+Examples:
+  ironroot device state --device uart:/dev/ttyACM0
+  ironroot device state --device vdev:my.board")]
     State,
     Read(memory::Read),
     Write(memory::Write),
     Verify(memory::Verify),
     Erase(memory::Erase),
     /// Reset the device
+    #[command(after_help = "\
+Examples:
+  ironroot device reset --device uart:/dev/ttyACM0")]
     Reset,
     Go(memory::Go),
 }

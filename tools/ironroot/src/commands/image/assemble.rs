@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use super::file::{ImageFile, Windowed};
 use super::payload::{Expected, Pieces};
-use super::plan::{Padding, is_hex};
+use super::plan::{Padding, hex_start, is_hex};
 use super::progress::Progress;
 use super::sink::Sink;
 use super::stream;
@@ -93,17 +93,16 @@ pub fn assemble(
     let before_tlvs =
         parts.header.len() as u64 + parts.payload.len() + parts.padding as u64 + parts.protected.len() as u64;
     fits(before_tlvs, target)?;
+    // A slot is at its address as a whole, whatever is written of it.
+    let extent = target.slot.map_or(before_tlvs, |(size, ..)| size.into());
+    let start = hex_start(target.output, target.address, extent)?;
     let mut pending = Pending::create(target.output, Access::Public, Existing::Replace)
         .map_err(|e| Failure::write(target.output, &e))?;
     let unwritable = |e: io::Error| Failure::write(target.output, &e);
     let file = pending.file().try_clone().map_err(unwritable)?;
-    let mut sink = match (is_hex(target.output), target.address) {
-        (false, _) => Sink::binary(file),
-        (true, Some(address)) => Sink::hex(file, address).map_err(unwritable)?,
-        (true, None) => {
-            let cause = "the input has no addresses, and the output needs some";
-            return Err(Failure::new(input::HEX_ADDRESS_MISSING, cause).about(target.output.display()));
-        }
+    let mut sink = match start {
+        None => Sink::binary(file),
+        Some(address) => Sink::hex(file, address).map_err(unwritable)?,
     };
     let mut hasher = Some(hasher(parts)?);
     // With a derived key the digest comes first, and the payload is read twice.

@@ -7,7 +7,7 @@ use ironroot_codes::input;
 use ironroot_image::Image;
 
 use super::file::ImageFile;
-use super::plan::is_hex;
+use super::plan::hex_start;
 use super::progress::Progress;
 use super::sink::Sink;
 use super::stream::{self, Cipher};
@@ -42,16 +42,14 @@ pub fn convert(
                 .about(file.path().display())
         })
     };
+    let skipped = if part == Part::Payload { payload.start } else { 0 };
+    // The address is that of the image, of whatever part of it is written.
+    let start = hex_start(output, address, image.size().into())?;
     let mut pending = Pending::create(output, Access::Public, Existing::Replace).map_err(unwritable)?;
     let out = pending.file().try_clone().map_err(unwritable)?;
-    let skipped = if part == Part::Payload { payload.start } else { 0 };
-    let mut sink = match (is_hex(output), address) {
-        (false, _) => Sink::binary(out),
-        (true, Some(address)) => Sink::hex(out, address.wrapping_add(skipped)).map_err(unwritable)?,
-        (true, None) => {
-            let cause = "the input has no addresses, and the output needs some";
-            return Err(Failure::new(input::HEX_ADDRESS_MISSING, cause).about(output.display()));
-        }
+    let mut sink = match start {
+        None => Sink::binary(out),
+        Some(address) => Sink::hex(out, address.wrapping_add(skipped)).map_err(unwritable)?,
     };
     if part == Part::Image {
         sink.write(&rest(0, payload.start)?).map_err(unwritable)?;

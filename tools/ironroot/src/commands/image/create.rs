@@ -6,7 +6,7 @@ use clap::Args;
 use ironroot_codes::{input, project};
 use ironroot_crypto::seal::EncryptionKey;
 use ironroot_crypto::{HashAlgorithm, KeyBits, PublicKey, Sealing, SignatureAlgorithm, Signer, Software};
-use ironroot_image::build::{Builder, KeyFormat, Plan as Layout};
+use ironroot_image::build::{BuildError, Builder, KeyFormat, Plan as Layout};
 use ironroot_image::{Dependencies, Limits, Policy};
 use ironroot_keys::{KeySigner, Loaded, Secrets};
 use serde_json::json;
@@ -14,7 +14,7 @@ use serde_json::json;
 use super::assemble::{Made, Parts, Recipient, Target, assemble};
 use super::options::{EncryptionOptions, KeyLength, Options, Sha, Sha2, SignatureOptions};
 use super::payload::{Expected, Pieces};
-use super::plan::{Padding, Place, Plan};
+use super::plan::{Padding, Place, Plan, warn_address};
 use crate::device::Device;
 use crate::error::{Context, Failure, Result};
 use crate::input::{self as application, Format};
@@ -99,6 +99,7 @@ fn run(
     report: &mut Reporter<'_>,
 ) -> Result {
     let plan = Plan::new(options, device, unsigned)?;
+    warn_address(&plan.output, options.hex_addr, report);
     let secrets = options.keys.secrets();
     let signer = options.key.as_ref().map(|key| ironroot_keys::load_signer(key, &secrets)).transpose()?;
     if let Some(loaded) = &signer {
@@ -112,7 +113,10 @@ fn run(
     let layout = plan
         .builder(&source, hash, options.signature.pure, recipient.as_ref())
         .plan(source.payload.len(), public.as_ref(), &mut Software)
-        .map_err(super::not_built)?;
+        .map_err(|error| match error {
+            BuildError::Dialect => plan.not_in_dialect(hash, public.as_ref()),
+            other => super::not_built(other),
+        })?;
     let sealed = recipient.as_ref().map(|r| r.sealing.sealed_len(r.bits) as u16);
     let trailer = plan.trailer(options, sealed)?;
     let target = Target {
@@ -246,6 +250,28 @@ impl Plan {
             builder = builder.primary_only();
         }
         if self.non_bootable { builder.non_bootable() } else { builder }
+    }
+
+    /// Why what was asked for does not exist in ST's dialect.
+    fn not_in_dialect(&self, hash: HashAlgorithm, key: Option<&PublicKey>) -> Failure {
+        let algorithm = key.map(PublicKey::algorithm);
+        let cause = match algorithm {
+            Some(algorithm) if algorithm != SignatureAlgorithm::EcdsaP256 => format!(
+                "ST's loaders verify ECDSA over P-256 with SHA-256 and nothing else; the key is {}",
+                algorithm.name()
+            ),
+            _ if hash != HashAlgorithm::Sha256 => {
+                format!("ST's loaders know no hash but SHA-256; this is SHA-{}", hash.digest_len() * 8)
+            }
+            _ if matches!(self.place, Place::Rom(_)) => "--rom-fixed: ST's loaders have no such flag".into(),
+            _ if self.vendor_id.is_some() || self.class_id.is_some() => {
+                "vendor and class identifiers (--vid, --cid, --device): ST's loaders know no TLV for them"
+                    .into()
+            }
+            _ => "ST's loaders have nothing like what the options ask for".into(),
+        };
+        Failure::new(input::OPTION_REFUSED, cause)
+            .fix("Leave --dialect out, or make the image as that loader reads it.")
     }
 
     /// What the device will ask, as far as it is known here.

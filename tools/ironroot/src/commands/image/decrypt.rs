@@ -57,6 +57,7 @@ pub fn run(args: &Decrypt, report: &mut Reporter<'_>) -> Result {
         &args.output,
         [Some(args.image.as_path()), args.decryption_key.path()].into_iter().flatten(),
     )?;
+    super::plan::warn_address(&args.output, args.hex_addr, report);
     let loaded = ironroot_keys::load_decryption(&args.decryption_key, &args.keys.secrets())?;
     keyarg::warn(report, &loaded.warnings);
     let file = ImageFile::open(&args.image)?;

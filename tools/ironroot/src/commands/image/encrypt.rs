@@ -75,6 +75,7 @@ pub fn run(args: &Encrypt, report: &mut Reporter<'_>) -> Result {
     let keys = [args.key.as_ref(), args.encryption.encrypt.as_ref(), args.decryption_key.as_ref()];
     let inputs = keys.into_iter().flatten().filter_map(KeyArgument::path);
     files::not_an_input(&args.output, inputs.chain([args.image.as_path()]))?;
+    super::plan::warn_address(&args.output, args.hex_addr, report);
     let contradict = |cause: &str| Err(Failure::new(input::OPTIONS_CONTRADICT, cause));
     match (&args.encryption.encrypt, &args.decryption_key) {
         (Some(_), Some(_)) => {

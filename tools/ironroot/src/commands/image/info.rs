@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use ironroot_image::{Area, Flags, Image, Tlv, TlvType};
 use serde_json::json;
 
@@ -55,7 +55,16 @@ pub fn run(args: &Info, report: &mut Reporter<'_>) -> Result {
     let contents = Contents::of(file, limits, &args.trailer, args.erased_val)?;
     let (image, tlvs) = match &contents.image {
         Ok((image, tlvs)) => (image, tlvs.as_slice()),
-        Err(error) => return Err(super::refused(*error)).about(args.image.display()),
+        Err(error) => {
+            let failure = super::refused(*error);
+            let failure = match other_dialect(&contents.file, args.dialect) {
+                Some(name) => {
+                    failure.fix(format!("It is an image of another dialect: repeat with --dialect {name}."))
+                }
+                None => failure,
+            };
+            return Err(failure).about(args.image.display());
+        }
     };
     let digest = super::stated_and_actual(image, &contents.file).about(args.image.display())?;
     if let Some(path) = &args.svg {
@@ -89,6 +98,17 @@ pub fn run(args: &Info, report: &mut Reporter<'_>) -> Result {
     let text = text(&contents, image, tlvs, &digest, &flags);
     report.result("image info", data, text);
     Ok(())
+}
+
+/// The name of the dialect whose magic the file begins with, if it is another one.
+fn other_dialect(file: &ImageFile, dialect: DialectName) -> Option<String> {
+    let word = u32::from_le_bytes(file.bytes(0, 4)?.try_into().ok()?);
+    let named = |name: &&DialectName| name.dialect().magic() == word;
+    if named(&&dialect) {
+        return None;
+    }
+    let name = DialectName::value_variants().iter().find(named)?;
+    Some(name.to_possible_value()?.get_name().to_owned())
 }
 
 fn text(contents: &Contents, image: &Image, tlvs: &[Tlv], digest: &super::Digests, flags: &[&str]) -> String {

@@ -59,12 +59,23 @@ const TOP: u32 = 70;
 const LINE: u32 = 17;
 const LEAST_HEIGHT: u32 = 420;
 const MARGIN: u32 = 20;
+/// Columns side by side: more would be unreadable on a page. The others go below.
+const ACROSS: usize = 3;
+/// From the end of a row to the bars of the next one.
+const BETWEEN: u32 = 50;
 
 /// The picture as SVG.
 pub fn svg(title: &str, columns: &[Column]) -> String {
-    let most = columns.iter().map(|c| c.parts.len() as u32).max().unwrap_or(0);
-    let height = LEAST_HEIGHT.max(most * LINE);
-    let (total_width, total_height) = (MARGIN * 2 + WIDTH * columns.len() as u32, TOP + height + MARGIN);
+    let rows: Vec<(&[Column], u32)> = columns
+        .chunks(ACROSS)
+        .map(|row| {
+            let most = row.iter().map(|c| c.parts.len() as u32).max().unwrap_or(0);
+            (row, LEAST_HEIGHT.max(most * LINE))
+        })
+        .collect();
+    let heights: u32 = rows.iter().map(|(_, height)| height + BETWEEN).sum();
+    let total_width = MARGIN * 2 + WIDTH * columns.len().min(ACROSS) as u32;
+    let total_height = TOP + heights.saturating_sub(BETWEEN) + MARGIN;
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{total_width}\" height=\"{total_height}\" \
          viewBox=\"0 0 {total_width} {total_height}\" font-family=\"sans-serif\" font-size=\"12\">\n\
@@ -72,25 +83,30 @@ pub fn svg(title: &str, columns: &[Column]) -> String {
          <text x=\"{MARGIN}\" y=\"26\" font-size=\"16\" font-weight=\"bold\">{0}</text>\n",
         escape(title)
     );
-    for (index, column) in columns.iter().enumerate() {
-        draw(&mut out, column, MARGIN + WIDTH * index as u32, height);
+    let mut top = TOP;
+    for (row, height) in rows {
+        for (index, column) in row.iter().enumerate() {
+            draw(&mut out, column, MARGIN + WIDTH * index as u32, top, height);
+        }
+        top += height + BETWEEN;
     }
     out.push_str("</svg>\n");
     out
 }
 
-fn draw(out: &mut String, column: &Column, left: u32, height: u32) {
+fn draw(out: &mut String, column: &Column, left: u32, over: u32, height: u32) {
     let start = column.parts.first().map_or(0, |p| p.range.start);
     let end = column.parts.last().map_or(0, |p| p.range.end);
     let length = f64::from(end.saturating_sub(start).max(1));
-    let y = |offset: u32| f64::from(TOP) + f64::from(offset - start) / length * f64::from(height);
+    let y = |offset: u32| f64::from(over) + f64::from(offset - start) / length * f64::from(height);
     // Writing to a String cannot fail, here and below.
     let _ = writeln!(
         out,
-        "<g>\n<text x=\"{left}\" y=\"52\" font-weight=\"bold\">{}</text>",
+        "<g>\n<text x=\"{left}\" y=\"{}\" font-weight=\"bold\">{}</text>",
+        over - 18,
         escape(&column.title)
     );
-    let labels = spread(&column.parts, y, height);
+    let labels = spread(&column.parts, y, over, height);
     for (part, label_y) in column.parts.iter().zip(labels) {
         let (top, bottom) = (y(part.range.start), y(part.range.end));
         let _ = writeln!(
@@ -116,17 +132,26 @@ fn draw(out: &mut String, column: &Column, left: u32, height: u32) {
 }
 
 fn describe(part: &Part) -> String {
-    format!("{:#x}  {}  ({})", part.range.start, part.label, size(part.range.end - part.range.start))
+    let (start, size) = (part.range.start, size(part.range.end - part.range.start));
+    // Addresses as everywhere else; offsets are small.
+    match start {
+        0..0x0100_0000 => format!("{start:#x}  {}  ({size})", part.label),
+        _ => format!("{start:#010x}  {}  ({size})", part.label),
+    }
 }
 
 fn size(bytes: u32) -> String {
-    if bytes >= 10 * 1024 { format!("{} KB", bytes.div_ceil(1024)) } else { format!("{bytes} bytes") }
+    match (bytes / 1024, bytes % 1024) {
+        (kb, 0) if kb > 0 => format!("{kb} KB"),
+        (10.., _) => format!("{:.1} KB", f64::from(bytes) / 1024.0),
+        _ => format!("{bytes} bytes"),
+    }
 }
 
 /// Where the labels go: beside their parts, but a line apart from each other.
-fn spread(parts: &[Part], y: impl Fn(u32) -> f64, height: u32) -> Vec<f64> {
+fn spread(parts: &[Part], y: impl Fn(u32) -> f64, over: u32, height: u32) -> Vec<f64> {
     let line = f64::from(LINE);
-    let (first, last) = (f64::from(TOP) + line / 2.0, f64::from(TOP + height) - line / 2.0);
+    let (first, last) = (f64::from(over) + line / 2.0, f64::from(over + height) - line / 2.0);
     let mut at: Vec<f64> =
         parts.iter().map(|p| f64::midpoint(y(p.range.start), y(p.range.end)).clamp(first, last)).collect();
     let mut least = first;
@@ -171,10 +196,15 @@ mod tests {
             .collect();
         parts.push(Part { label: "rest".into(), range: 30..1_000_000, kind: PartKind::Payload });
         let height = LEAST_HEIGHT.max(parts.len() as u32 * LINE);
-        let at = spread(&parts, |o| f64::from(TOP) + f64::from(o) / 1e6 * f64::from(height), height);
+        let at = spread(&parts, |o| f64::from(TOP) + f64::from(o) / 1e6 * f64::from(height), TOP, height);
         assert!(at.windows(2).all(|pair| pair[1] - pair[0] >= f64::from(LINE) - 0.001), "{at:?}");
         assert!(at.iter().all(|y| *y > f64::from(TOP) && *y < f64::from(TOP + height)));
-        let svg = svg("x", &[Column { title: "t".into(), parts }]);
-        assert!(!svg.contains("a<b") && svg.contains("a&lt;b&gt;&amp;\u{fffd}"));
+        let picture = svg("x", &[Column { title: "t".into(), parts: parts.clone() }]);
+        assert!(!picture.contains("a<b") && picture.contains("a&lt;b&gt;&amp;\u{fffd}"));
+        // Many columns go into rows, each below the other.
+        let columns = vec![Column { title: "t".into(), parts }; ACROSS + 1];
+        let rows = svg("x", &columns);
+        let titles = |y: u32| rows.matches(&format!("y=\"{y}\" font-weight=\"bold\">t<")).count();
+        assert_eq!((titles(TOP - 18), titles(TOP + height + BETWEEN - 18)), (ACROSS, 1));
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ironroot_codes::input;
 use ironroot_image::trailer::TrailerLayout;
-use ironroot_image::{Dialect, Version};
+use ironroot_image::{Dialect, TlvType, Version};
 use ironroot_layout::Slot;
 use uuid::Uuid;
 
@@ -12,6 +12,7 @@ use super::options::{Options, PublicKeyFormat};
 use super::{conflicts, trailer};
 use crate::device::Device;
 use crate::error::{Context, Failure, Result};
+use crate::report::Reporter;
 use crate::{files, hex, number};
 
 /// What is written behind the image.
@@ -156,6 +157,13 @@ impl Plan {
             );
             return Err(Failure::new(input::BAD_BOOT_RECORD, cause));
         }
+        files::not_a_key(&options.infile)?;
+        options
+            .content
+            .custom_tlv_file
+            .chunks_exact(2)
+            .filter_map(|pair| pair.get(1))
+            .try_for_each(|file| files::not_a_key(Path::new(file)))?;
         // What the layout of the trailer does not allow is found before any work.
         plan.trailer(options, None)?;
         files::not_an_input(&plan.output, inputs(options).iter().map(PathBuf::as_path))?;
@@ -189,6 +197,29 @@ impl Plan {
 /// Whether a name says Intel HEX.
 pub fn is_hex(path: &Path) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case("hex"))
+}
+
+/// Where a HEX file of `len` bytes begins; `None` for a binary, which has no address.
+pub fn hex_start(output: &Path, address: Option<u32>, len: u64) -> Result<Option<u32>> {
+    if !is_hex(output) {
+        return Ok(None);
+    }
+    let Some(address) = address else {
+        let cause = "the input has no addresses, and the output needs some";
+        return Err(Failure::new(input::HEX_ADDRESS_MISSING, cause).about(output.display()));
+    };
+    if u64::from(address) + len > 1 << 32 {
+        let cause = format!("{len:#x} bytes from {address:#010x} on end beyond 4 GB");
+        return Err(Failure::new(input::HEX_ADDRESS_RANGE, cause).about(output.display()));
+    }
+    Ok(Some(address))
+}
+
+/// Says that an address was given for nothing: a binary has none. imgtool takes it without a word.
+pub fn warn_address(output: &Path, address: Option<u32>, report: &mut Reporter<'_>) {
+    if address.is_some() && !is_hex(output) {
+        report.warning("--hex-addr changes nothing: the output is a binary, which has no address (.hex has)");
+    }
 }
 
 /// The most bytes of imgtool's sw_type.
@@ -282,6 +313,18 @@ fn custom_tlvs(values: &[String], from_files: &[String]) -> Result<Vec<(u16, Vec
             tlvs.push((number(tag)?, files::read(path)?));
         }
     }
+    for (index, (number, value)) in tlvs.iter().enumerate() {
+        let why = if !TlvType::is_custom(*number) {
+            "is not a vendor's: those have a low byte of 0xa0 or more, and are not 0xffff"
+        } else if tlvs.iter().take(index).any(|(earlier, _)| earlier == number) {
+            "is given twice"
+        } else if value.len() > usize::from(u16::MAX) {
+            "has more than 65535 bytes"
+        } else {
+            continue;
+        };
+        return Err(refused(format!("TLV type {number:#06x} {why}")));
+    }
     Ok(tlvs)
 }
 
@@ -306,6 +349,36 @@ mod tests {
         ] {
             assert_eq!(dependencies(bad).unwrap_err().code, input::BAD_DEPENDENCY, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_hex_file_lies_below_4_gb() {
+        let start =
+            |output: &str, address, len| hex_start(Path::new(output), address, len).map_err(|f| f.code);
+        assert_eq!(start("a.bin", Some(u32::MAX), 2), Ok(None));
+        assert_eq!(start("a.hex", Some(0xFFFF_0000), 0x1_0000), Ok(Some(0xFFFF_0000)));
+        assert_eq!(start("a.hex", Some(0xFFFF_0000), 0x1_0001), Err(input::HEX_ADDRESS_RANGE));
+        assert_eq!(start("a.hex", None, 1), Err(input::HEX_ADDRESS_MISSING));
+    }
+
+    #[test]
+    fn a_custom_tlv_is_refused_with_the_reason() {
+        let given = |list: &[&str]| list.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+        for (tlvs, why) in [
+            (&["0x50", "0x00"][..], "low byte"),
+            (&["0x9f", "0x00"], "low byte"),
+            (&["0xffff", "0x00"], "low byte"),
+            (&["0xa0", "1", "0xa0", "2"], "twice"),
+            (&["0x10000", "1"], "16-bit"),
+            (&["0xa0", "0x0"], "hex digits"),
+        ] {
+            let refused = custom_tlvs(&given(tlvs), &[]).unwrap_err();
+            assert_eq!(refused.code, input::BAD_CUSTOM_TLV, "{tlvs:?}");
+            assert!(refused.cause.contains(why), "{tlvs:?}: {}", refused.cause);
+        }
+        let long = "x".repeat(65_536);
+        assert_eq!(custom_tlvs(&given(&["0xa0", &long]), &[]).unwrap_err().code, input::BAD_CUSTOM_TLV);
+        assert!(custom_tlvs(&given(&["0xa0", "1", "0xa1", "2"]), &[]).is_ok());
     }
 
     #[test]

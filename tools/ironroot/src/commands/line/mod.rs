@@ -5,6 +5,8 @@
 //! 3. The report says of every device what became of it, also when the run was interrupted.
 
 use std::collections::HashSet;
+use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -15,8 +17,9 @@ use indicatif::{MultiProgress, ProgressBar};
 use ironroot_codes::{input, install as codes, licence, transport};
 use serde_json::{Value, json};
 
-use crate::atomic::{self, Access, Existing};
+use crate::atomic::{Access, Existing, Pending};
 use crate::commands::ob::wanted::Wanted;
+use crate::commands::sfi::effect::READABLE;
 use crate::commands::sfi::file::PackageFile;
 use crate::commands::sfi::install::style;
 use crate::commands::sfi::licences::Server;
@@ -30,6 +33,11 @@ const EVENT_EVERY: Duration = Duration::from_secs(1);
 
 /// Install packages on many devices at once
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ironroot line run --package app.sfi --boards uart:/dev/ttyACM0 uart:/dev/ttyACM1 --maker maker.pub.pem \\
+      --license-server https://10.0.0.1:8443 --firmware app-3 --station-certificate station.pem --station-key station.key \\
+      --server-authority server-ca.pem --report today.json")]
 pub struct Line {
     #[command(subcommand)]
     command: Command,
@@ -183,6 +191,17 @@ fn one(job: &Job<'_>, retry: u32, say: &mut dyn FnMut(Progress)) -> Ended {
     }
 }
 
+/// What became of a device whose thread broke off by a fault of this tool: that fault, as for any other.
+fn guarded(work: impl FnOnce() -> Ended) -> Ended {
+    let started = Instant::now();
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("its thread ended");
+        let outcome = Err(Failure::internal(text));
+        Ended { outcome, tries: 1, seconds: started.elapsed().as_secs_f64() }
+    })
+}
+
 /// Shows what the threads say, until all have ended; in the order of the devices, how.
 fn listen(
     devices: &[String],
@@ -240,12 +259,18 @@ pub fn run(args: &Line, report: &mut Reporter<'_>) -> Result {
     let devices = devices(&args.boards)?;
     if let Some(path) = &args.report {
         let boards = devices.iter().filter_map(|device| device.strip_prefix("vdev:")).map(Path::new);
-        files::not_an_input(path, boards.chain([args.package.as_path()]))?;
+        let read = [&args.maker, &args.expect_options].into_iter().flatten().map(PathBuf::as_path);
+        let inputs = boards.chain([args.package.as_path()]).chain(args.server.files()).chain(read);
+        files::not_an_input(path, inputs)?;
     }
     let package = PackageFile::open(&args.package)?;
     let maker = args.maker.as_deref().map(keyfile::read).transpose()?.map(|key| key.public);
     let licences = args.server.open(None)?;
     let expected = args.expect_options.as_deref().map(Wanted::from_file).transpose()?;
+    // Before the first device: a report that cannot be written is found when nothing was counted yet.
+    let unwritable = |e: std::io::Error| Failure::write(args.report.as_deref().unwrap_or(Path::new("")), &e);
+    let begin = |path: &PathBuf| Pending::create(path, Access::Public, Existing::Replace).map_err(unwritable);
+    let mut pending = args.report.as_ref().map(begin).transpose()?;
     let started = Instant::now();
     let next = AtomicUsize::new(0);
     let (say, said) = channel();
@@ -263,8 +288,8 @@ pub fn run(args: &Line, report: &mut Reporter<'_>) -> Result {
                 expected: expected.as_ref(),
             };
             // Nobody listens only when the command itself has ended.
-            let end =
-                one(&job, args.retry, &mut |progress| drop(say.send((index, Said::Progress(progress)))));
+            let mut watch = |progress| drop(say.send((index, Said::Progress(progress))));
+            let end = guarded(|| one(&job, args.retry, &mut watch));
             let _ = say.send((index, Said::Ended(Box::new(end))));
         }
     };
@@ -295,19 +320,15 @@ pub fn run(args: &Line, report: &mut Reporter<'_>) -> Result {
         "seconds": seconds,
         "devices": values,
     });
-    if let Some(path) = &args.report {
-        let text = serde_json::to_vec_pretty(&data).map_err(|e| Failure::internal(e.to_string()))?;
-        atomic::write(path, &text, Access::Public, Existing::Replace)
-            .map_err(|e| Failure::write(path, &e))?;
-    }
     let mut text = String::new();
     for (device, end) in devices.iter().zip(&ended) {
         text += &match &end.outcome {
             Ok(outcome) => {
                 let rate = f64::from(outcome.bytes) / outcome.seconds.max(1e-9) / 1024.0;
                 let again = if outcome.again { ", licence given again" } else { "" };
+                let open = if outcome.closed_by.is_none() { ", open for reading" } else { "" };
                 format!(
-                    "{GOOD}installed{GOOD:#} {}  {:.1} s, {rate:.0} KB/s{again}\n",
+                    "{GOOD}installed{GOOD:#} {}  {:.1} s, {rate:.0} KB/s{again}{open}\n",
                     printable(device),
                     end.seconds
                 )
@@ -327,13 +348,40 @@ pub fn run(args: &Line, report: &mut Reporter<'_>) -> Result {
         ended.len() - failed.len(),
         ended.len()
     );
+    let open =
+        ended.iter().filter_map(|end| end.outcome.as_ref().ok()).any(|outcome| outcome.closed_by.is_none());
+    if open {
+        report.warning(READABLE);
+    }
+    let bytes = serde_json::to_vec_pretty(&data).map_err(|e| Failure::internal(e.to_string()))?;
+    // What became of the devices is said first: it must not be lost with a disk that has become full.
     report.result("line run", data, text);
+    if let Some(mut pending) = pending.take() {
+        pending.file().write_all(&bytes).and_then(|()| pending.commit()).map_err(unwritable)?;
+    }
     interrupt::check()?;
     match failed.first() {
         None => Ok(()),
         Some((device, first)) => {
             let cause = format!("{} of {} failed; the first: {device}: {first}", failed.len(), ended.len());
             Err(Failure::new(codes::LINE_INCOMPLETE, cause))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ironroot_codes::internal;
+
+    #[test]
+    fn a_thread_that_breaks_off_is_a_failed_device() {
+        let fine = || Ended { outcome: Err(interrupt::failure()), tries: 3, seconds: 1.0 };
+        assert_eq!(guarded(fine).tries, 3);
+        for end in [guarded(|| panic!("plain")), guarded(|| panic!("{}", "formatted"))] {
+            let failure = end.outcome.unwrap_err();
+            assert_eq!(failure.code, internal::INTERNAL);
+            assert!(["plain", "formatted"].contains(&failure.cause.as_str()), "{}", failure.cause);
         }
     }
 }

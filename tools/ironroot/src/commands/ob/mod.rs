@@ -47,8 +47,16 @@ pub struct Ob {
 #[derive(Subcommand, Debug)]
 enum Command {
     /// Read the option registers as they are, in force and staged
+    #[command(after_help = "\
+Examples:
+  ironroot ob read --device vdev:my.board
+  ironroot ob read --device vdev:my.board --json")]
     Read,
     /// Show every field with its meaning, and what the device can still become
+    #[command(after_help = "\
+Examples:
+  ironroot ob show --device vdev:my.board
+  ironroot ob show --device vdev:my.board --json")]
     Show,
     Plan(plan::PlanArgs),
     Lint(lint::LintArgs),

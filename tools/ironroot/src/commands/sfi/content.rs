@@ -343,6 +343,14 @@ fn pieces(placed: &Placed) -> Result<Vec<Piece>> {
     let parsed = application::parse(&placed.path, &data)?;
     let mut pieces = parsed.pieces;
     match (parsed.format, placed.address) {
+        // Somewhere else in its flash word it would be shifted without a word, and its vectors with it.
+        (Format::Raw, Some(address)) if !address.is_multiple_of(WORD as u32) => {
+            let cause = format!(
+                "{address:#010x} is inside a flash word: a raw file begins on a multiple of {WORD} bytes"
+            );
+            let fix = "Write the address that it was linked for; it is a typing error otherwise.";
+            return Err(Failure::new(codes::AREA_TARGET, cause).fix(fix));
+        }
         (Format::Raw, Some(address)) => {
             for piece in &mut pieces {
                 piece.address = address;

@@ -7,13 +7,14 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
+use super::effect::READABLE;
 use super::file::PackageFile;
 use super::licences::Server;
 use crate::commands::ob::wanted::Wanted;
 use crate::error::Result;
 use crate::install::{self, Job, Outcome, Progress};
 use crate::keyfile;
-use crate::report::{GOOD, Reporter};
+use crate::report::{BAD, GOOD, Reporter};
 
 /// Time between two progress events.
 const EVENT_EVERY: Duration = Duration::from_millis(500);
@@ -63,11 +64,16 @@ pub fn text(outcome: &Outcome) -> String {
         (Some(serial), false) => format!("licence {serial}"),
         (None, _) => "licence from a file".to_owned(),
     };
-    let compared = if outcome.closed {
-        "the package closed the device; the installer had read everything back".to_owned()
-    } else {
-        format!("{} bytes read back once more after the reset", outcome.compared)
+    let mut compared = match outcome.closed_by {
+        Some(why) => format!("closed by {why}; the installer had read everything back"),
+        None => format!("{BAD}open{BAD:#}: {READABLE}"),
     };
+    if outcome.compared != 0 {
+        compared += &format!("\n{} bytes read back once more after the reset", outcome.compared);
+    }
+    if !outcome.tried.is_empty() {
+        compared += &format!("\ntried after the reset: {}", outcome.tried.join(", "));
+    }
     let options = match outcome.options.len() {
         0 => String::new(),
         count => format!(", {count} option fields as expected"),
@@ -132,6 +138,9 @@ pub fn run(args: &Install, report: &mut Reporter<'_>) -> Result {
         bar.finish_and_clear();
     }
     let outcome = outcome?;
+    if outcome.closed_by.is_none() {
+        report.warning(READABLE);
+    }
     let mut data = outcome.value();
     if let Value::Object(fields) = &mut data {
         fields.insert("device".into(), args.device.clone().into());

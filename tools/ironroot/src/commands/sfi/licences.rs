@@ -97,6 +97,12 @@ impl Licences for Remote {
 }
 
 impl Server {
+    /// Files that are read.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let identity = [&self.station_certificate, &self.station_key, &self.server_authority];
+        identity.into_iter().flatten().chain(&self.module_license).map(PathBuf::as_path)
+    }
+
     fn modules(&self) -> Result<Vec<[u8; LICENCE_LEN]>> {
         self.module_license.iter().map(|path| read(path, LicenceKind::Module)).collect()
     }
@@ -113,13 +119,13 @@ impl Server {
         }
         let url = self.license_server.clone().ok_or_else(|| missing("--license-server"))?;
         let firmware = self.firmware.clone().ok_or_else(|| missing("--firmware"))?;
-        let pem = |path: &Option<PathBuf>, what: &str| match path {
-            Some(path) => files::read(path),
-            None => Err(missing(what)),
-        };
-        let certificate = pem(&self.station_certificate, "--station-certificate")?;
-        let key = zeroize::Zeroizing::new(pem(&self.station_key, "--station-key")?);
-        let server_authority = pem(&self.server_authority, "--server-authority")?;
+        fn given<'a>(path: &'a Option<PathBuf>, what: &str) -> Result<&'a Path> {
+            let missing = || Failure::new(input::SFI_NO_LICENCE_SOURCE, format!("{what} is missing"));
+            path.as_deref().ok_or_else(missing)
+        }
+        let certificate = files::read(given(&self.station_certificate, "--station-certificate")?)?;
+        let key = files::read_secret(given(&self.station_key, "--station-key")?)?;
+        let server_authority = files::read(given(&self.server_authority, "--server-authority")?)?;
         let identity = Identity { certificate: &certificate, key: &key, server_authority: &server_authority };
         let client = Client::new(&url, &identity, ONE_TRY, Duration::from_secs(self.license_timeout))
             .map_err(|e| Failure::new(e.code, e.cause))

@@ -4,7 +4,8 @@
 //! itself judge a package; [`install`] brings one onto a device.
 
 mod content;
-mod create;
+pub mod create;
+pub mod effect;
 pub mod file;
 mod info;
 pub mod install;
@@ -12,7 +13,7 @@ mod keys;
 pub mod licences;
 mod module;
 mod options;
-mod verify;
+pub mod verify;
 
 use clap::{Args, Subcommand};
 
@@ -26,6 +27,7 @@ docs/sfi-format.md has every byte of package, module, licence and certificate.
 
 Examples:
   ironroot sfi create -f boot.elf -f app.bin@0x08020000 --options product.toml --new-key fw.key -v 3 -o app.sfi
+  ironroot sfi module create stack.bin --address 0x08060000 -v 1 --new-key stack.key -o stack.irm
   ironroot sfi info app.sfi
   ironroot sfi verify app.sfi --key fw.key
   ironroot sfi install app.sfi --device uart:/dev/ttyACM0 --maker maker.pub.pem --license device.license

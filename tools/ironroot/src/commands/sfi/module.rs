@@ -1,5 +1,6 @@
 //! `ironroot sfi module`: code that its owner encrypts before it gives it away.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -12,14 +13,17 @@ use ironroot_sfi::package::MAX_PAYLOAD;
 use ironroot_sfi::{MODULE_HEADER_LEN, ModuleHeader};
 use serde_json::json;
 
-use super::create::{new_key, nonce, read_key};
-use crate::atomic::{self, Access, Existing};
+use super::create::{commit, key, nonce};
+use crate::atomic::{Access, Existing, Pending};
 use crate::error::{Failure, Result};
 use crate::report::{BOLD, Reporter, printable};
 use crate::{files, number};
 
 /// Make modules: code of a third party that whoever packs it cannot read
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ironroot sfi module create stack.bin --address 0x08060000 -v 1 --new-key stack.key -o stack.irm")]
 pub struct Module {
     #[command(subcommand)]
     command: Command,
@@ -33,8 +37,12 @@ enum Command {
 /// Encrypt code for one place in flash
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Example:
-  ironroot sfi module create stack.bin --address 0x080C0000 -v 1 --new-key stack.key -o stack.irm")]
+The module goes to whoever packs it, its key to the licence server of its owner. The package's option bytes must close its \
+place (PROT_AREA or SEC_AREA).
+
+Examples:
+  ironroot sfi module create stack.bin --address 0x08060000 -v 1 --new-key stack.key -o stack.irm
+  ironroot sfi module create stack.bin --address 0x08060000 -v 2 --key stack.key -o stack.irm --json")]
 struct Create {
     /// Code, raw
     #[arg(value_name = "CODE")]
@@ -60,6 +68,7 @@ struct Create {
 pub fn run(args: &Module, report: &mut Reporter<'_>) -> Result {
     let Command::Create(args) = &args.command;
     files::not_an_input(&args.output, [args.code.as_path()].into_iter().chain(args.key.as_deref()))?;
+    files::not_a_key(&args.code)?;
     let mut code = files::read(&args.code)?;
     code.resize(code.len().next_multiple_of(FLASH_WORD.bytes() as usize), ERASED);
     let most = MAX_PAYLOAD - MODULE_HEADER_LEN;
@@ -79,15 +88,13 @@ pub fn run(args: &Module, report: &mut Reporter<'_>) -> Result {
             format!("{:#010x} is not a place for {} bytes in whole flash words", args.address, code.len());
         return Err(Failure::new(codes::AREA_TARGET, cause));
     }
-    let key = match (&args.key, &args.new_key) {
-        (Some(path), _) => read_key(path)?,
-        (_, Some(path)) => new_key(path)?,
-        (None, None) => return Err(Failure::internal("no key argument")),
-    };
+    let failed = |e: std::io::Error| Failure::write(&args.output, &e);
+    let mut pending = Pending::create(&args.output, Access::Public, Existing::Replace).map_err(failed)?;
+    let (key, new_key) = key(args.key.as_deref(), args.new_key.as_deref())?;
     let mut module = seal_module(args.address, args.version, nonce(None)?, &key, &code)
         .ok_or_else(|| Failure::internal("the module was not sealed"))?;
-    atomic::write(&args.output, &module, Access::Public, Existing::Replace)
-        .map_err(|e| Failure::write(&args.output, &e))?;
+    pending.file().write_all(&module).map_err(failed)?;
+    commit(pending, &args.output, new_key)?;
     let bytes = module.len();
     let (header, _) = ModuleHeader::split(&mut module).map_err(|code| Failure::new(code, "just made"))?;
     let id = header.id(&mut Software);

@@ -56,6 +56,12 @@ fn writable(register: Register) -> u32 {
 }
 
 impl Arguments {
+    /// These fields alone.
+    #[cfg(test)]
+    pub fn of(fields: &[&str]) -> Self {
+        Arguments { fields: fields.iter().map(|&field| field.to_owned()).collect(), ..Self::default() }
+    }
+
     /// Files that are read.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.options.as_deref().into_iter().chain(self.options_csv.as_deref())

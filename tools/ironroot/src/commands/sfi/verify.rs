@@ -13,11 +13,12 @@ use ironroot_layout::stm32h735::{FLASH, OCTOSPI1};
 use ironroot_sfi::build::MemoryTarget;
 use ironroot_sfi::package::DESCRIPTOR_LEN;
 use ironroot_sfi::{
-    DeviceKey, FirmwareKey, Installer, Licence, LicenceKind, ModuleHeader, PackageId, Target, Terms,
+    DeviceKey, FirmwareKey, Installer, Licence, LicenceKind, ModuleHeader, OptionValue, PackageId, Terms,
 };
 use serde_json::json;
 
 use super::create::{DEVICE_AREAS, read_key};
+use super::effect::{self, Effect};
 use super::file::PackageFile;
 use crate::error::{Context, Failure, Result};
 use crate::report::{GOOD, Reporter};
@@ -47,19 +48,22 @@ pub struct Verify {
     max_areas: u32,
 }
 
-fn range(region: Region) -> std::ops::Range<u32> {
+/// The addresses of a region.
+pub fn range(region: Region) -> std::ops::Range<u32> {
     region.start().value()..region.end().value()
 }
 
 /// A device that exists for this check only.
-struct Ephemeral {
-    key: DeviceKey,
+pub struct Ephemeral {
+    /// Its private key, for the installer.
+    pub key: DeviceKey,
     public: ironroot_crypto::P256PublicKey,
     product: ironroot_sfi::Product,
 }
 
 impl Ephemeral {
-    fn new(product: ironroot_sfi::Product) -> Result<Self> {
+    /// A new one of this product.
+    pub fn new(product: ironroot_sfi::Product) -> Result<Self> {
         let identity = identity::create(product, &identity::demo_maker()?)?;
         let public = SigningKey::from_scalar(&identity.key)
             .map_err(|_| Failure::internal("a new key is out of range"))?
@@ -69,7 +73,8 @@ impl Ephemeral {
         Ok(Ephemeral { key, public, product })
     }
 
-    fn licence(&self, kind: LicenceKind, package: PackageId, key: &FirmwareKey) -> Result<Licence> {
+    /// A licence for it.
+    pub fn licence(&self, kind: LicenceKind, package: PackageId, key: &FirmwareKey) -> Result<Licence> {
         let fingerprint = Terms::fingerprint(&self.public, &mut Software);
         let terms = Terms { kind, least_version: 0, least_services: 0, fingerprint };
         Licence::seal(terms, self.product, &self.public, package, key, &mut UnwrapErr(SysRng))
@@ -118,20 +123,33 @@ pub fn run(args: &Verify, report: &mut Reporter<'_>) -> Result {
         })?;
     }
     installer.finish().map_err(|code| refused(code, "the end".into()))?;
-    let options = installer.target().options.len();
-    let boot = installer.target().boot_address();
+    let target = installer.target();
+    let options = target.options.len();
+    let values: Vec<OptionValue> = target
+        .options
+        .iter()
+        .map(|(&register, &(value, mask))| OptionValue { register, value, mask })
+        .collect();
+    let effect = Effect::of(&values, &|address| {
+        let at = address.checked_sub(target.flash.start).map(|at| at as usize);
+        effect::entry(at.and_then(|at| target.bytes.get(at..)))
+    });
+    let boot = effect::start_of(&effect.options);
+    effect.warn(report);
     let data = json!({
         "file": name,
         "package": package.id.to_string(),
         "version": package.header.version,
         "areas": package.header.areas,
         "option_registers": options,
+        "options": effect.value(),
         "boot": boot,
         "authenticated": true,
     });
     let text = format!(
-        "{GOOD}a device would install it{GOOD:#}: {} areas, {options} option registers, starts at {boot:#010x}",
-        package.header.areas
+        "{GOOD}a device would install it{GOOD:#}: {} areas, {options} option registers, starts at {boot:#010x}\n{}",
+        package.header.areas,
+        effect.text()
     );
     report.result("sfi verify", data, text);
     Ok(())

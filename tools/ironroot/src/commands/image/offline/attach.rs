@@ -12,7 +12,7 @@ use ironroot_keys::KeyArgument;
 use serde_json::json;
 
 use super::super::options::PublicKeyFormat;
-use super::super::plan::is_hex;
+use super::super::plan::{hex_start, warn_address};
 use super::super::sink::Sink;
 use super::{Common, Subject, inputs, trusted};
 use crate::atomic::{Access, Existing, Pending};
@@ -58,6 +58,7 @@ const MAX_SIGNATURE: u64 = 4096;
 pub fn run(args: &Attach, report: &mut Reporter<'_>) -> Result {
     let others = [Some(args.signature.as_path()), args.public_key.path()];
     files::not_an_input(&args.output, inputs(&args.common, &others))?;
+    warn_address(&args.output, args.hex_addr, report);
     let (key, demo) = trusted(&args.public_key, &args.common.keys, report)?;
     let subject = Subject::open(&args.common, report)?;
     let pure = args.common.pure;
@@ -177,15 +178,12 @@ fn write(args: &Attach, subject: &Subject, key: &PublicKey, unprotected: &[u8]) 
         );
         return Err(Failure::new(input::WRONG_FILE_KIND, cause).about(args.common.image.display()));
     }
+    let start = hex_start(&args.output, args.hex_addr.or(subject.file.address()), end.into())?;
     let mut pending = Pending::create(&args.output, Access::Public, Existing::Replace).map_err(unwritable)?;
     let out = pending.file().try_clone().map_err(unwritable)?;
-    let mut sink = match (is_hex(&args.output), args.hex_addr.or(subject.file.address())) {
-        (false, _) => Sink::binary(out),
-        (true, Some(address)) => Sink::hex(out, address).map_err(unwritable)?,
-        (true, None) => {
-            let cause = "the input has no addresses, and the output needs some";
-            return Err(Failure::new(input::HEX_ADDRESS_MISSING, cause).about(args.output.display()));
-        }
+    let mut sink = match start {
+        None => Sink::binary(out),
+        Some(address) => Sink::hex(out, address).map_err(unwritable)?,
     };
     const PIECE: u32 = 256 * 1024;
     let mut at = 0;
