@@ -2,7 +2,7 @@
 //! refuses. The system flash here is one that only starts the stage and makes the last jump (tests/arm/h7rs_rom.s).
 
 use ironroot_boot::{Stage as Step, Status};
-use ironroot_chip_h7rs::{BoardH7, CutEffect, POWER_CUT, PowerCut, RamError, power_cycle};
+use ironroot_chip_h7rs::{BoardH7, RamError};
 use ironroot_codes::{Code, boot as codes, image as image_codes};
 use ironroot_cpu::machine::Stop;
 use ironroot_crypto::{PublicKey, Signer, SigningKey, Software};
@@ -12,7 +12,7 @@ use ironroot_layout::stm32h7rs::product::Open;
 use ironroot_layout::stm32h7rs::rsslib::{self, Service};
 use ironroot_layout::stm32h7rs::state::{Hdpl, IROT_OEM, OEM_NOT_PROVISIONED};
 use ironroot_layout::stm32h7rs::{Part, chip, contract};
-use ironroot_tests::h7rs::{self, DEVICE_SCALAR, Device, LIMIT, Run, Stage};
+use ironroot_tests::h7rs::{self, DEVICE_SCALAR, Device, Run, Stage};
 use ironroot_tests::size::{self, cold};
 use ironroot_tests::{firmware, h7rs_system};
 use object::{Object, ObjectSymbol};
@@ -533,34 +533,6 @@ fn the_application_finds_the_ram_monitors_and_reports_errors() {
         device.machine.poke();
         let _ = device.run(20_000_000);
         assert!(device.console.contains(line), "{}", device.console);
-    }
-}
-
-#[test]
-fn a_power_cut_anywhere_leads_to_the_old_or_the_new_image() {
-    for stage in [OVERWRITE, SWAP] {
-        let mut ready = running(&stage, "hello");
-        ready.download(&stage, &h7rs::encrypted(2, &stage.application("confirm")), false);
-        let board = ready.machine.core.bus.to_board();
-        let mut whole = Device::on(&board);
-        whole.boot();
-        let operations = whole.machine.core.bus.flash_operations();
-        assert!(operations > 10, "{operations}");
-        // A sample: the campaign over every operation is `ironroot prove power-loss`.
-        let step = (operations / 5).max(1);
-        for operation in (1..=operations).step_by(step as usize) {
-            let effect = if operation % 2 == 0 { CutEffect::Before } else { CutEffect::Torn };
-            let cut = PowerCut { operation, effect, seed: operation };
-            let mut device = Device::on(&board);
-            device.machine.core.bus.cut_power_at(Some(cut));
-            assert_eq!(device.run(LIMIT), Stop::Chip(POWER_CUT), "{stage:?} {cut:?}\n{}", device.console);
-            device.console.clear();
-            power_cycle(&mut device.machine);
-            let console = device.boot().to_owned();
-            let version = ["verified: version 1.0.0+0", "verified: version 2.0.0+0"];
-            assert!(version.iter().any(|line| console.contains(line)), "{stage:?} {cut:?}\n{console}");
-            assert!(console.ends_with("done\r\n"), "{stage:?} {cut:?}\n{console}");
-        }
     }
 }
 

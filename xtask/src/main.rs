@@ -44,8 +44,8 @@ Usage: cargo xtask <COMMAND>
        --only CLASS one campaign: decoder, system, batches, lockstep, consistency, fuzz, gdb-fuzz
        --seed N     start of every random choice [default: 1]
        --json       JSON Lines; the last one has type `summary`: cases, mismatches, seconds
-  prove-update    the power cut at every flash operation of updates and reverts that the real secure boot makes on the
-                  virtual STM32H735 (minutes). `test` takes the operations that matter most and a part of the others
+  prove-update    the power cut at every flash operation of updates and reverts that the real boot stages make on the
+                  virtual STM32H735 and STM32H7R/S (half an hour). `test` takes the operations that matter most and a part of the others
   fuzz [TARGET]   libFuzzer on every parser, or on the targets that are named; exit code 9 if a promise is broken.
                   `test` runs the same targets over the committed corpus and over damage to it
        --seconds N  for each target [default: 10]

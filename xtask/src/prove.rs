@@ -24,11 +24,11 @@ pub fn run_campaigns(args: &[String]) -> Outcome {
     run(Command::new(host::target_dir().join("release/prove-cpu")).args(args).current_dir(host::root()))
 }
 
-/// Every flash operation of the updates that `tests/tests/update_power.rs` makes on the virtual device, cut.
+/// Every flash operation of the updates that `tests/tests/{update,h7rs}_power.rs` make on the virtual devices, cut.
 pub fn cut_updates() -> Outcome {
     packages::ensure(packages::For::Tests)?;
     firmware::build(firmware::Set::All)?;
-    say("running: update_power with every cut (release)");
+    say("running: update_power and h7rs_power with every cut (release)");
     let mut cargo = host::cargo();
     cargo.args([
         "test",
@@ -37,6 +37,8 @@ pub fn cut_updates() -> Outcome {
         "ironroot-tests",
         "--test",
         "update_power",
+        "--test",
+        "h7rs_power",
         "--",
         "--nocapture",
     ]);

@@ -248,7 +248,13 @@ fn walk(text: &str, values: bool) -> String {
     let head = text.get(..SCHEME.len()).filter(|head| head.eq_ignore_ascii_case(SCHEME));
     let rest = head.and_then(|head| text.get(head.len()..)).unwrap_or(text);
     let mut shown = head.map_or("", |_| SCHEME).to_owned();
-    for attribute in rest.split_inclusive(['&', ';', '?']) {
+    // What parses is cut as it was parsed: a `;` behind a `?` is part of a value, and that value may be the PIN.
+    let (path, query) = match rest.find('?').filter(|_| values) {
+        Some(at) => rest.split_at(at + 1),
+        None => (rest, ""),
+    };
+    let signs: &[char] = if values { &[';', '?'] } else { &['&', ';', '?'] };
+    for attribute in path.split_inclusive(signs).chain(query.split_inclusive('&')) {
         let content = attribute.trim_end_matches(['&', ';', '?']);
         let end = attribute.get(content.len()..).unwrap_or("");
         let name = content.split_once('=').map(|(name, _)| name);
@@ -431,6 +437,10 @@ mod tests {
         );
         assert_eq!(redact("pkcs11:token=a;object=b?pin-value=c"), "pkcs11:token=a;object=b?pin-value=...");
         assert_eq!(redact("pkcs11:token=a;objekt=b"), "pkcs11:token=...;...");
+        assert_eq!(
+            redact("pkcs11:object=a?pin-value=b;id=%01c&module-path=/m"),
+            "pkcs11:object=a?pin-value=...&module-path=/m"
+        );
         for text in ["pkcs11:token=a?module-path=/m&pin-source=f", "pkcs11:?pin-value=d&x", "key", ""] {
             assert_eq!(redact(&redact(text)), redact(text), "{text}");
         }
