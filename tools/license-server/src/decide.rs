@@ -5,11 +5,12 @@ use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
 use ironroot_codes::{Code, licence as codes};
 use ironroot_crypto::{Crypto, Software};
-use ironroot_sfi::{Licence, LicenceKind, Terms};
+use ironroot_sfi::{FirmwareKey, Licence, LicenceKind, Terms};
 
 use crate::audit::{Event, Head};
 use crate::error::Result;
 use crate::model::{Asked, Decision, DeviceId, Facts, Firmware, Issued, Request, Time};
+use crate::prepare::{Prepared, Sealer};
 use crate::store::Store;
 use crate::vault::Vault;
 
@@ -20,8 +21,8 @@ use crate::vault::Vault;
 /// Only what is no decision: the store or the vault failed. The caller rolls back.
 pub async fn decide<S: Store>(
     store: &mut S,
-    vault: &Vault,
-    request: &Request,
+    (vault, sealer): (&Vault, &Sealer),
+    (request, prepared): (&Request, Option<Prepared>),
     time: Time,
     head: &mut Head,
 ) -> Result<Decision> {
@@ -46,17 +47,26 @@ pub async fn decide<S: Store>(
             store.note(&asked).await?;
             Decision::Given { issued: issued.clone(), again: true }
         }
-        Judgement::New(firmware) => match seal(vault, firmware, request)? {
-            Ok(licence) => {
-                let licence = licence.bytes().to_vec();
-                let serial = store.give(&asked, &licence, time).await?;
-                Decision::Given { issued: Issued { serial, licence }, again: false }
+        Judgement::New(firmware) => {
+            let licence = match prepared.filter(|it| it.firmware == *firmware) {
+                Some(prepared) => Ok(prepared.licence),
+                None => {
+                    sealer.learn(firmware);
+                    let key = vault.unwrap(&firmware.name, &firmware.wrapped_key)?;
+                    seal(&key, firmware, request).map(|licence| licence.bytes().to_vec())
+                }
+            };
+            match licence {
+                Ok(licence) => {
+                    let serial = store.give(&asked, &licence, time).await?;
+                    Decision::Given { issued: Issued { serial, licence }, again: false }
+                }
+                Err(code) => {
+                    store.note(&asked).await?;
+                    Decision::Refused(code)
+                }
             }
-            Err(code) => {
-                store.note(&asked).await?;
-                Decision::Refused(code)
-            }
-        },
+        }
     };
     let firmware = request.firmware.clone();
     let (site, station) = (request.station.site.clone(), request.station.name.clone());
@@ -122,9 +132,8 @@ fn judge<'a>(facts: &'a Facts, request: &Request, device: &str, time: Time) -> J
     }
 }
 
-/// Seals the firmware key for the device. The inner error is the device's: a key that is no point of the curve.
-fn seal(vault: &Vault, firmware: &Firmware, request: &Request) -> Result<Result<Licence, Code>> {
-    let key = vault.unwrap(&firmware.name, &firmware.wrapped_key)?;
+/// Seals a firmware key for the device. The error is the device's: a key that is no point of the curve.
+pub(crate) fn seal(key: &FirmwareKey, firmware: &Firmware, request: &Request) -> Result<Licence, Code> {
     let public = request.certificate.key();
     let terms = Terms {
         kind: LicenceKind::Firmware,
@@ -133,5 +142,5 @@ fn seal(vault: &Vault, firmware: &Firmware, request: &Request) -> Result<Result<
         fingerprint: Terms::fingerprint(public, &mut Software),
     };
     let product = request.certificate.product();
-    Ok(Licence::seal(terms, product, public, firmware.package, &key, &mut UnwrapErr(SysRng)))
+    Licence::seal(terms, product, public, firmware.package, key, &mut UnwrapErr(SysRng))
 }

@@ -21,6 +21,7 @@ pub mod http;
 pub mod metrics;
 pub mod model;
 pub mod pki;
+pub mod prepare;
 pub mod queue;
 pub mod server;
 pub mod store;

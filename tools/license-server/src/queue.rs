@@ -3,6 +3,7 @@
 //! A commit costs a flush of the disk, whatever is in it. Under load many requests share one; alone, a request waits for
 //! nobody. The answers leave after the commit, all of them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ironroot_codes::licence as codes;
@@ -12,6 +13,7 @@ use crate::decide::decide;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 use crate::model::{Decision, Request, now};
+use crate::prepare::{Prepared, Sealer};
 use crate::store::{AnyStore, Location, Open, Store};
 use crate::vault::Vault;
 
@@ -25,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(25);
 const RECONNECT: Duration = Duration::from_millis(100);
 
 enum Job {
-    Decide(Box<Request>, oneshot::Sender<Result<Decision>>),
+    Decide(Box<(Request, Option<Prepared>)>, oneshot::Sender<Result<Decision>>),
     Ping(oneshot::Sender<Result<()>>),
 }
 
@@ -33,6 +35,7 @@ enum Job {
 #[derive(Clone)]
 pub struct Queue {
     jobs: mpsc::Sender<Job>,
+    sealer: Arc<Sealer>,
 }
 
 impl Queue {
@@ -45,6 +48,8 @@ impl Queue {
     ) -> Result<(Self, oneshot::Receiver<()>)> {
         let (jobs, receiver) = mpsc::channel(WAITING);
         let (done, ended) = oneshot::channel();
+        let sealer = Arc::new(Sealer::new(&vault));
+        let writers = Arc::clone(&sealer);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -52,11 +57,11 @@ impl Queue {
         let thread = std::thread::Builder::new().name("writer".into());
         thread
             .spawn(move || {
-                runtime.block_on(write(receiver, &location, &vault, &metrics));
+                runtime.block_on(write(receiver, &location, (&vault, &writers), &metrics));
                 let _ = done.send(());
             })
             .map_err(|e| Error::new(codes::SERVER_START, e))?;
-        Ok((Self { jobs }, ended))
+        Ok((Self { jobs, sealer }, ended))
     }
 
     /// Has a request decided; the answer comes after its commit.
@@ -65,7 +70,8 @@ impl Queue {
     /// `STORE_UNAVAILABLE`: not decided, or nobody knows; the same request may be repeated.
     pub async fn decide(&self, request: Request) -> Result<Decision> {
         let (answer, decision) = oneshot::channel();
-        let job = Job::Decide(Box::new(request), answer);
+        let prepared = self.sealer.prepare(&request);
+        let job = Job::Decide(Box::new((request, prepared)), answer);
         self.jobs.try_send(job).map_err(|_| overloaded())?;
         decision.await.map_err(|_| overloaded())?
     }
@@ -85,20 +91,30 @@ fn overloaded() -> Error {
     Error::new(codes::STORE_UNAVAILABLE, "too many requests wait")
 }
 
-async fn write(mut jobs: mpsc::Receiver<Job>, location: &Location, vault: &Vault, metrics: &Metrics) {
+async fn write(
+    mut jobs: mpsc::Receiver<Job>,
+    location: &Location,
+    secrets: (&Vault, &Sealer),
+    metrics: &Metrics,
+) {
     let mut store: Option<AnyStore> = None;
     // A store that vanishes under a running server is not replaced by an empty one.
     let mut open = Open::OrMake;
     let mut batch = Vec::with_capacity(BATCH);
     while jobs.recv_many(&mut batch, BATCH).await > 0 {
         let mut requests = Vec::with_capacity(batch.len());
+        let mut answers = Vec::with_capacity(batch.len());
         let mut pings = Vec::new();
         for job in batch.drain(..) {
             match job {
-                Job::Decide(request, answer) => requests.push((request, answer)),
+                Job::Decide(request, answer) => {
+                    requests.push(*request);
+                    answers.push(answer);
+                }
                 Job::Ping(answer) => pings.push(answer),
             }
         }
+        metrics.batch(requests.len());
         let outcome = tokio::time::timeout(PATIENCE, async {
             let store = match &mut store {
                 Some(store) => store,
@@ -108,14 +124,13 @@ async fn write(mut jobs: mpsc::Receiver<Job>, location: &Location, vault: &Vault
                 store.ping().await?;
             }
             open = Open::Existing;
-            decide_all(store, vault, requests.iter().map(|(request, _)| &**request)).await
+            decide_all(store, secrets, requests).await
         })
         .await
         .unwrap_or_else(|_| Err(Error::new(codes::STORE_UNAVAILABLE, "the database does not answer")));
-        metrics.batch(requests.len());
         match outcome {
             Ok(decisions) => {
-                for ((_, answer), decision) in requests.into_iter().zip(decisions) {
+                for (answer, decision) in answers.into_iter().zip(decisions) {
                     // A station that has gone away gets the same licence when it asks again.
                     let _ = answer.send(decision);
                 }
@@ -128,7 +143,7 @@ async fn write(mut jobs: mpsc::Receiver<Job>, location: &Location, vault: &Vault
                 store = None;
                 metrics.store_error();
                 tracing::error!(code = %error.code, cause = %error.cause, "the store failed");
-                for (_, answer) in requests {
+                for answer in answers {
                     let _ = answer.send(Err(error.clone()));
                 }
                 for answer in pings {
@@ -143,16 +158,16 @@ async fn write(mut jobs: mpsc::Receiver<Job>, location: &Location, vault: &Vault
 /// Decides all in one transaction. An error of the store is everybody's; one of the vault only of the request that met it.
 async fn decide_all(
     store: &mut AnyStore,
-    vault: &Vault,
-    requests: impl ExactSizeIterator<Item = &Request>,
+    secrets: (&Vault, &Sealer),
+    requests: Vec<(Request, Option<Prepared>)>,
 ) -> Result<Vec<Result<Decision>>> {
-    if requests.len() == 0 {
+    if requests.is_empty() {
         return Ok(Vec::new());
     }
     let mut head = store.begin().await?;
     let mut decisions = Vec::with_capacity(requests.len());
-    for request in requests {
-        match decide(store, vault, request, now(), &mut head).await {
+    for (request, prepared) in requests {
+        match decide(store, secrets, (&request, prepared), now(), &mut head).await {
             Ok(decision) => decisions.push(Ok(decision)),
             Err(error) if error.code == codes::STORE_UNAVAILABLE => return Err(error),
             // Nothing was written for it: the vault is asked before the first change that counts.

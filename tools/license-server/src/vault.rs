@@ -130,17 +130,19 @@ impl Vault {
     pub fn unwrap(&self, name: &str, wrapped: &[u8]) -> Result<FirmwareKey> {
         match self {
             Self::Module(module) => module.unwrap(name, wrapped).map(|key| FirmwareKey::new(*key)),
-            Self::File(cipher) => {
-                let foreign = || Error::new(codes::VAULT_KEY, format!("the key of `{name}`"));
-                let (nonce, sealed) = wrapped.split_first_chunk::<NONCE>().ok_or_else(foreign)?;
-                let payload = Payload { msg: sealed, aad: name.as_bytes() };
-                let key = cipher.decrypt(&Nonce::from(*nonce), payload).map(Zeroizing::new);
-                let key: [u8; 16] =
-                    key.map_err(|_| foreign())?.as_slice().try_into().map_err(|_| foreign())?;
-                Ok(FirmwareKey::new(key))
-            }
+            Self::File(master) => unwrap(master, name, wrapped),
         }
     }
+}
+
+/// [`Vault::unwrap`] with a master key in memory.
+pub(crate) fn unwrap(master: &Aes256Gcm, name: &str, wrapped: &[u8]) -> Result<FirmwareKey> {
+    let foreign = || Error::new(codes::VAULT_KEY, format!("the key of `{name}`"));
+    let (nonce, sealed) = wrapped.split_first_chunk::<NONCE>().ok_or_else(foreign)?;
+    let payload = Payload { msg: sealed, aad: name.as_bytes() };
+    let key = master.decrypt(&Nonce::from(*nonce), payload).map(Zeroizing::new);
+    let key: [u8; 16] = key.map_err(|_| foreign())?.as_slice().try_into().map_err(|_| foreign())?;
+    Ok(FirmwareKey::new(key))
 }
 
 fn random(bytes: &mut [u8]) -> Result<()> {
