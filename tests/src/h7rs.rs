@@ -36,9 +36,11 @@ pub const STAGES: &[Stage] = &[
     Stage::new(Part::Stm32h7r7, Run::ExternalRam, false),
     Stage::new(Part::Stm32h7r7, Run::InternalRam, false),
 ];
-/// The second stage that is built.
-pub const SECOND_STAGE: Stage =
-    Stage { second: true, ..Stage::new(Part::Stm32h7s7, Run::InternalRam, false) };
+/// Of the second stages that are built: one that runs its application where it lies, and one that loads it.
+pub const SECOND_STAGES: &[Stage] =
+    &[Stage::new(Part::Stm32h7s7, Run::ExternalFlash, true).behind_another(), SECOND_STAGE];
+/// The second stage that most tests are about.
+pub const SECOND_STAGE: Stage = Stage::new(Part::Stm32h7s7, Run::InternalRam, false).behind_another();
 /// More instructions than any boot with an update needs.
 pub const LIMIT: u64 = 600_000_000;
 

@@ -12,7 +12,7 @@ use ironroot_layout::stm32h7rs::product::Open;
 use ironroot_layout::stm32h7rs::rsslib::{self, Service};
 use ironroot_layout::stm32h7rs::state::{Hdpl, IROT_OEM, OEM_NOT_PROVISIONED};
 use ironroot_layout::stm32h7rs::{Part, chip, contract};
-use ironroot_tests::h7rs::{self, DEVICE_SCALAR, Device, Run, Stage};
+use ironroot_tests::h7rs::{self, DEVICE_SCALAR, Device, Run, SECOND_STAGES, STAGES, Stage};
 use ironroot_tests::size::{self, cold};
 use ironroot_tests::{firmware, h7rs_system};
 use object::{Object, ObjectSymbol};
@@ -21,19 +21,10 @@ const S: Part = Part::Stm32h7s7;
 const R: Part = Part::Stm32h7r7;
 
 /// Of those that are built (`tests/src/size/h7rs.rs`): each place, mode, kind of cryptography and stage, not each with each.
-const STAGES: &[Stage] = &[
-    Stage::new(S, Run::ExternalFlash, false),
-    Stage::new(S, Run::ExternalFlash, true),
-    Stage::new(S, Run::ExternalRam, false),
-    Stage::new(S, Run::ExternalRam, true),
-    Stage::new(S, Run::InternalRam, false),
-    Stage::new(S, Run::InternalRam, true),
-    Stage::new(R, Run::ExternalFlash, true),
-    Stage::new(R, Run::ExternalRam, false),
-    Stage::new(R, Run::InternalRam, false),
-    Stage::new(S, Run::ExternalFlash, true).behind_another(),
-    Stage::new(S, Run::InternalRam, false).behind_another(),
-];
+fn stages() -> impl Iterator<Item = &'static Stage> {
+    STAGES.iter().chain(SECOND_STAGES)
+}
+
 /// Built from descriptions in `tests/products`.
 const CLOSED_RAM: Stage = Stage::new(S, Run::ExternalRam, false).of_product("closed-ram");
 const CLOSED_RAM_INTERNAL: Stage = Stage::new(R, Run::InternalRam, true).of_product("closed-ram-internal");
@@ -152,7 +143,7 @@ fn what_lies_in_the_external_flash_is_encrypted_where_the_part_can() {
 
 #[test]
 fn an_update_replaces_the_image_and_raises_the_counter() {
-    for stage in STAGES {
+    for stage in stages() {
         let mut device = running(stage, "hello");
         device.download(stage, &h7rs::encrypted(2, &stage.application("keys")), true);
         let console = device.reboot().to_owned();
@@ -170,7 +161,7 @@ fn an_update_replaces_the_image_and_raises_the_counter() {
 
 #[test]
 fn an_update_on_trial_confirms_itself_by_the_flag() {
-    for stage in STAGES.iter().filter(|stage| stage.swap) {
+    for stage in stages().filter(|stage| stage.swap) {
         let mut device = running(stage, "hello");
         device.download(stage, &h7rs::encrypted(2, &stage.application("confirm")), false);
         let console = device.reboot().to_owned();
@@ -189,7 +180,7 @@ fn an_update_on_trial_confirms_itself_by_the_flag() {
 
 #[test]
 fn an_update_that_does_not_confirm_itself_is_reverted() {
-    for stage in STAGES.iter().filter(|stage| stage.swap) {
+    for stage in stages().filter(|stage| stage.swap) {
         let mut device = running(stage, "hello");
         device.download(stage, &h7rs::encrypted(2, &stage.application("never")), false);
         let console = device.reboot().to_owned();

@@ -26,19 +26,26 @@ pub struct Image {
     /// Linked application (ELF)
     #[arg(value_name = "ELF")]
     file: PathBuf,
+    #[command(flatten)]
+    wanted: Wanted,
+}
+
+/// What is made, for which product.
+#[derive(Args, Debug)]
+pub struct Wanted {
     /// Image to write
     #[arg(short, long, value_name = "OUT")]
-    output: PathBuf,
+    pub output: PathBuf,
     #[command(flatten)]
-    product: ProductOption,
+    pub product: ProductOption,
     /// Version, instead of the description's
     #[arg(long = "version", short, value_name = "VERSION")]
-    version: Option<String>,
+    pub version: Option<String>,
 }
 
 /// Runs the command.
 pub fn run(args: &Image, report: &mut Reporter<'_>) -> Result {
-    let product = product::read(&args.product.product)?;
+    let product = product::read(&args.wanted.product.product)?;
     let program = load(&args.file)?;
     let findings = examine(&program, &product, report);
     if !findings.is_empty() {
@@ -49,9 +56,9 @@ pub fn run(args: &Image, report: &mut Reporter<'_>) -> Result {
         options: &product.plan.image,
         sign: (&keys.sign, "keys.sign"),
         encrypt: (&keys.encrypt, "keys.encrypt"),
-        version: args.version.as_deref(),
+        version: args.wanted.version.as_deref(),
     };
-    create(&product, &recipe, &args.file, &args.output, report)
+    create(&product, &recipe, &args.file, &args.wanted.output, report)
 }
 
 /// An image that a product has, with the entries of the description that name its keys.

@@ -7,9 +7,9 @@ use ironroot_codes::{input, project as codes};
 use ironroot_layout::Region;
 use ironroot_layout::stm32h7rs::product::BootPath;
 
-use crate::commands::app::image::{Recipe, create};
+use crate::commands::app::image::{Recipe, Wanted, create};
 use crate::error::{Context, Failure, Result};
-use crate::product::{self, ProductOption};
+use crate::product;
 use crate::report::Reporter;
 use crate::{files, input as programs};
 
@@ -28,19 +28,13 @@ pub struct Image {
     /// Linked stage (ELF)
     #[arg(value_name = "ELF")]
     file: PathBuf,
-    /// Image to write
-    #[arg(short, long, value_name = "OUT")]
-    output: PathBuf,
     #[command(flatten)]
-    product: ProductOption,
-    /// Version, instead of the description's
-    #[arg(long = "version", short, value_name = "VERSION")]
-    version: Option<String>,
+    wanted: Wanted,
 }
 
 /// Runs the command.
 pub fn run(args: &Image, report: &mut Reporter<'_>) -> Result {
-    let product = product::read(&args.product.product)?;
+    let product = product::read(&args.wanted.product.product)?;
     let plan = &product.plan;
     let second = plan.product.boot == BootPath::StirotOemurot;
     let (true, Some(options), Some(stage)) = (second, &plan.stirot_image, &plan.stage) else {
@@ -54,9 +48,9 @@ pub fn run(args: &Image, report: &mut Reporter<'_>) -> Result {
         options,
         sign: (&keys.stage_sign, "keys.stage-sign"),
         encrypt: (&keys.stage_encrypt, "keys.stage-encrypt"),
-        version: args.version.as_deref(),
+        version: args.wanted.version.as_deref(),
     };
-    create(&product, &recipe, &args.file, &args.output, report)
+    create(&product, &recipe, &args.file, &args.wanted.output, report)
 }
 
 /// Refuses what STiRoT would verify and then start in the middle of something else.
