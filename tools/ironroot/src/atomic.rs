@@ -6,10 +6,12 @@
 //! 3. What everybody may read never replaces a private key: a slip of the command line must not destroy the only copy.
 //! 4. A secret is created with mode 0600: it is never readable by others, not even between creation and `chmod`.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
 
 use crate::{files, interrupt};
 
@@ -83,8 +85,7 @@ pub fn write(path: &Path, bytes: &[u8], access: Access, existing: Existing) -> i
 /// A file that is being written and has no name yet: dropped, it is gone; [`Pending::commit`] gives it its name.
 #[derive(Debug)]
 pub struct Pending {
-    file: File,
-    temporary: Temporary,
+    file: NamedTempFile,
     target: PathBuf,
     directory: PathBuf,
     existing: Existing,
@@ -107,68 +108,52 @@ impl Pending {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        let (file, temporary) = create_beside(&directory, access)?;
-        Ok(Pending { file, temporary, target, directory, existing, _busy: busy })
+        let file = create_beside(&directory, access)?;
+        Ok(Pending { file, target, directory, existing, _busy: busy })
     }
 
     /// The file, open for reading and writing.
     pub fn file(&mut self) -> &mut File {
-        &mut self.file
+        self.file.as_file_mut()
     }
 
     /// Where the bytes are for now: to read back what was written, under a name that ends with this value.
     pub fn temporary(&self) -> &Path {
-        &self.temporary.0
+        self.file.path()
     }
 
     /// Syncs the file and gives it its name.
     pub fn commit(self) -> io::Result<()> {
-        let Pending { file, temporary, target, directory, existing, _busy } = self;
-        file.sync_all()?;
+        let Pending { file, target, directory, existing, _busy } = self;
+        file.as_file().sync_all()?;
         match existing {
-            Existing::Replace => std::fs::rename(&temporary.0, &target)?,
-            // A link fails if the name is taken, which a check before a rename could not promise.
-            Existing::Keep => std::fs::hard_link(&temporary.0, &target)?,
-        }
-        drop(temporary);
+            Existing::Replace => file.persist(&target)?,
+            // Fails if the name is taken, which a check before a rename could not promise.
+            Existing::Keep => file.persist_noclobber(&target)?,
+        };
         // The new name must survive a power cut too. Not every file system can sync a directory; then there is no more to do.
         let _ = File::open(directory).and_then(|d| d.sync_all());
         Ok(())
     }
 }
 
-/// The temporary file's name; removing it on drop covers every early return.
-#[derive(Debug)]
-struct Temporary(PathBuf);
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        // After a rename the name is gone already.
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
-fn create_beside(directory: &Path, access: Access) -> io::Result<(File, Temporary)> {
+/// A file with a random name in `directory`. Random, and never removed by name once it is renamed: another writer, of this
+/// process or of another machine on a shared disk, may have begun a file of the same name since.
+fn create_beside(directory: &Path, access: Access) -> io::Result<NamedTempFile> {
     let mode = match access {
         Access::Public => 0o666,
         Access::Secret => 0o600,
     };
-    let mut attempt: u32 = 0;
-    loop {
-        let name = directory.join(format!(".ironroot-{}-{attempt}.tmp", std::process::id()));
-        match std::fs::OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(&name) {
-            Ok(file) => return Ok((file, Temporary(name))),
-            // Left by a process that was killed, or used by another thread of this one.
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && attempt < 1000 => attempt += 1,
-            Err(e) => return Err(e),
-        }
-    }
+    tempfile::Builder::new()
+        .prefix(".ironroot-")
+        .suffix(".tmp")
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(directory)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_secret_is_for_the_owner_only_and_an_existing_file_stays() {
@@ -182,6 +167,34 @@ mod tests {
         write(&path, b"three", Access::Secret, Existing::Replace).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"three");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file is left");
+    }
+
+    #[test]
+    fn what_is_public_is_as_the_umask_says() {
+        let dir = tempfile::tempdir().unwrap();
+        let (ours, plain) = (dir.path().join("ours"), dir.path().join("plain"));
+        write(&ours, b"x", Access::Public, Existing::Replace).unwrap();
+        std::fs::write(&plain, b"x").unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&ours), mode(&plain));
+    }
+
+    #[test]
+    fn writers_beside_each_other_leave_each_other_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for writer in 0..4 {
+                let directory = dir.path();
+                scope.spawn(move || {
+                    let path = directory.join(format!("out-{writer}"));
+                    for round in 0..500u32 {
+                        write(&path, &round.to_le_bytes(), Access::Public, Existing::Replace).unwrap();
+                        assert_eq!(std::fs::read(&path).unwrap(), round.to_le_bytes());
+                    }
+                });
+            }
+        });
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 4, "no temporary file is left");
     }
 
     #[test]
