@@ -19,6 +19,7 @@ mod image;
 mod install;
 mod keys;
 mod mutate;
+mod project;
 mod random;
 mod uart;
 mod update;
@@ -111,6 +112,13 @@ pub const TARGETS: &[Target] = &[
         run: application::options,
         seeds: application::option_seeds,
         max_len: 1024,
+    },
+    Target {
+        name: "project_files",
+        what: "ST's project files, and the product description made of them",
+        run: project::files,
+        seeds: project::seeds,
+        max_len: 16384,
     },
     Target {
         name: "text",

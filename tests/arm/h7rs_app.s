@@ -1,14 +1,15 @@
-@ An application that STiRoT starts: leaves its level and a mark, which the test fills in behind the first two vectors, in DTCM.
+@ An application that STiRoT starts: leaves its level and a mark, which the test fills in behind the first two vectors, in AHB SRAM2,
+@ which is open to every application.
     .syntax unified
     .cpu cortex-m7
     .thumb
 
     .equ HDPLSR, 0x58000414
-    .equ RESULT, 0x20008000
+    .equ RESULT, 0x30005000
 
     .section .vectors, "ax"
 table:
-    .word 0x20010000
+    .word 0x30007000
     .word reset
     .word 0
 

@@ -58,6 +58,7 @@ fn line_with<'a>(console: &'a str, text: &str) -> Option<&'a str> {
 pub fn closed(stage: &Stage) -> BoardH7 {
     let mut board = system::board(stage.part, ProductState::Closed, DebugAuthentication::Password, false);
     preload_stage(&mut board, stage);
+    h7rs::set_options(&mut board, &stage.plan());
     set_keys(
         &mut board,
         IROT_CONFIG,
@@ -85,6 +86,7 @@ pub fn two_stages(stage: &Stage) -> BoardH7 {
     set_keys(&mut board, UROT_CONFIG, &h7rs::config(&Signer::public_key(&key), &DEVICE_SCALAR));
     set_keys(&mut board, UROT_DATA, &[data(0), data(0)].concat());
     install_iloader(&mut board);
+    h7rs::set_options(&mut board, &stage.plan());
     board.preload_external(INSTALL, &Recipe::default().image(&second_stage(stage)));
     board
 }
@@ -316,7 +318,7 @@ impl Story<'_> {
 }
 
 /// The second stage as the payload of an image.
-fn second_stage(stage: &Stage) -> Vec<u8> {
+pub fn second_stage(stage: &Stage) -> Vec<u8> {
     let pieces = load_pieces(&std::fs::read(firmware(&stage.file())).unwrap_or_default());
     let start = pieces.iter().map(|(address, _)| *address).min().unwrap_or(0);
     let mut payload = Vec::new();

@@ -15,7 +15,7 @@ use ironroot_image::trailer::{Mode, SavedKeys, TrailerLayout};
 use ironroot_layout::Region;
 use ironroot_layout::description::Description;
 use ironroot_layout::stm32h7rs::obkeys::{Destination, IROT_CONFIG, OEMIROT_DATA, UROT_CONFIG, UROT_DATA};
-use ironroot_layout::stm32h7rs::product::{BootPath, Place, Plan, Product, UpdateMode};
+use ironroot_layout::stm32h7rs::product::{BootPath, OptionRegister, Place, Plan, Product, UpdateMode};
 use ironroot_layout::stm32h7rs::{Part, chip, contract, obkeys, state::Hdpl};
 
 use crate::device::load_pieces;
@@ -260,6 +260,21 @@ pub fn preload_stage(board: &mut BoardH7, stage: &Stage) {
         assert!(board.preload(address, &bytes), "{address:#x}");
     }
     board.options_mut().hdpsr = 0x00FF_0000;
+}
+
+/// Sets the protections of the product's plan, those of its state aside.
+pub fn set_options(board: &mut BoardH7, plan: &Plan) {
+    for step in plan.option_steps() {
+        let options = board.options_mut();
+        let word = match step.register {
+            OptionRegister::Wrpsrp => &mut options.wrpsr,
+            OptionRegister::Hdpsrp => &mut options.hdpsr,
+            OptionRegister::Obw1srp => &mut options.obw1sr,
+            OptionRegister::Obw2srp => &mut options.obw2sr,
+            OptionRegister::Nvsrp | OptionRegister::Rotsrp => continue,
+        };
+        *word = *word & !step.mask | step.value;
+    }
 }
 
 /// Puts `image` into the download slot, and a request into its trailer: for a test if `permanent` is not set.

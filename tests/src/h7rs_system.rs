@@ -20,8 +20,10 @@ use crate::device::load_pieces;
 use crate::firmware;
 use crate::h7rs::{DEVICE_SCALAR, Device, data, set_keys, signing_key};
 
-/// Where the programs of `tests/arm` leave what they found.
-pub const RESULT: u32 = 0x2000_8000;
+/// Where the programs of `tests/arm` leave what they found, those in user flash.
+const RESULT: u32 = 0x2000_8000;
+/// The same of applications: RAM that is open to all of them.
+pub const LEFT: u32 = 0x3000_5000;
 /// The installed image, and the download.
 pub const INSTALL: u32 = 0x9000_0000;
 /// See [`INSTALL`].
@@ -86,9 +88,18 @@ pub fn install_iloader(board: &mut BoardH7) {
     }
 }
 
-/// Two words in DTCM: what a program of `tests/arm` found, and the level at which it ran.
+/// What a program of `tests/arm` in user flash found, and the level at which it ran.
 pub fn result(device: &Device) -> (u32, u32) {
-    let bytes = device.peek(RESULT, 8);
+    two_words(device, RESULT)
+}
+
+/// The mark of an application (`h7rs_app`), and the level at which it ran; zeros if none did.
+pub fn left(device: &Device) -> (u32, u32) {
+    two_words(device, LEFT)
+}
+
+fn two_words(device: &Device, at: u32) -> (u32, u32) {
+    let bytes = device.peek(at, 8);
     let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
     (word(0), word(4))
 }

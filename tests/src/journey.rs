@@ -89,7 +89,7 @@ impl Journey {
         for key in ["application", "encryption", "stage", "stage-encryption", "debug-root"] {
             dir.ironroot(&format!("keys generate -o keys/{key}.pem")).ok();
         }
-        dir.write("keys/debug-password.txt", b"0penSesame-42/xy\n");
+        dir.write_secret("keys/debug-password.txt", b"0penSesame-42/xy\n");
         let source = match language {
             Language::C => "h7rs-hello-c",
             Language::Rust => "h7rs-hello",
@@ -210,12 +210,8 @@ impl Journey {
     /// Puts an update into the download slot, as an application that received it does: on trial, where there is a way back.
     #[track_caller]
     pub fn download(&self, elf: &str, version: &str) {
-        self.dir.ironroot(&format!("app image {elf} -o update.bin --version {version}")).ok();
-        let plan = self.dir.ironroot("boot plan --json").ok().last("result");
-        let slots = plan["slots"].as_array().expect("a list");
-        let slot = slots.iter().find(|slot| slot["name"] == "download").expect("a download slot");
-        let at = slot["area"]["start"].as_str().expect("an address");
-        self.dir.ironroot(&format!("vdev external my.board --write update.bin --at {at}")).ok();
+        self.dir.ironroot(&format!("app image {elf} -o update.hex --version {version}")).ok();
+        self.dir.ironroot("vdev install my.board update.hex").ok();
     }
 }
 

@@ -13,6 +13,7 @@ pub mod h7rs;
 pub mod h7rs_system;
 pub mod journey;
 mod oracle;
+pub mod reach;
 mod scratch;
 pub mod serial;
 pub mod size;

@@ -1,5 +1,7 @@
 //! A directory of its own for one test, and the tools run in it.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -72,6 +74,12 @@ impl Scratch {
     /// Writes a file.
     pub fn write(&self, name: &str, bytes: &[u8]) {
         std::fs::write(self.path(name), bytes).expect("the temporary directory is writable");
+    }
+
+    /// Writes a file that only its owner may read, as the tool wants secrets.
+    pub fn write_secret(&self, name: &str, bytes: &[u8]) {
+        self.write(name, bytes);
+        std::fs::set_permissions(self.path(name), Permissions::from_mode(0o600)).expect("our own file");
     }
 
     /// Reads a file.

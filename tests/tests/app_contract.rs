@@ -1,10 +1,15 @@
 //! `ironroot app`: applications in C that keep the contract with the boot stage, or break it in one place each.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
-use ironroot_tests::journey::path_with_tool;
 use ironroot_tests::{Scratch, root};
+use serde_json::Value;
+
+#[path = "app_contract/build.rs"]
+mod build;
+#[path = "app_contract/st.rs"]
+mod st;
 
 /// OEMiRoT, load and run from external RAM, everything internal open: ST's default project.
 const PRODUCT: &str = "\
@@ -30,6 +35,9 @@ open = \"OPEN\"
 /// An application that knows nothing of secure boot.
 const SOURCE: &str = "\
 #include <stdint.h>
+#ifndef INTERRUPTS
+#define INTERRUPTS
+#endif
 extern uint32_t _estack, _sdata, _edata, _sidata, _sbss, _ebss;
 int main(void);
 void Reset_Handler(void) {
@@ -40,11 +48,14 @@ void Reset_Handler(void) {
 }
 void Default_Handler(void) { for (;;) {} }
 __attribute__((section(\".isr_vector\"), used)) const void *vectors[] = {
-  &_estack, (void *)RESET, (void *)Default_Handler, (void *)Default_Handler };
+  &_estack, (void *)RESET, (void *)Default_Handler, (void *)Default_Handler INTERRUPTS };
 volatile uint32_t counter = 5;
 volatile uint32_t zeroed[16];
 #ifdef PLACED
-__attribute__((section(PLACED))) volatile uint32_t placed[8];
+__attribute__((section(PLACED), used)) volatile uint32_t placed[WORDS];
+#endif
+#ifdef HANDLE
+__attribute__((section(HANDLE), used)) volatile uint32_t handle[16];
 #endif
 #ifdef FAST
 __attribute__((section(\".fast\"), noinline)) int fast(int x) { return x + counter; }
@@ -52,7 +63,7 @@ __attribute__((section(\".fast\"), noinline)) int fast(int x) { return x + count
 #define fast(x) (x)
 #endif
 #ifdef BIG
-__attribute__((used)) const uint8_t big[0x1FE000] = { 1 };
+__attribute__((used)) const uint8_t big[BIG] = { 1 };
 #endif
 int main(void) { return fast(zeroed[counter & 15]); }
 ";
@@ -97,6 +108,20 @@ impl Bench {
         Self { dir }
     }
 
+    /// With a description of `examples/h7s`: for checks, which need no keys.
+    fn of(example: &str) -> Self {
+        let dir = Scratch::new();
+        dir.copy(&root().join("examples/h7s").join(example), "ironroot.toml");
+        dir.write("app.c", SOURCE.as_bytes());
+        Self { dir }
+    }
+
+    /// The notes of a check.
+    #[track_caller]
+    fn notes(&self) -> Vec<String> {
+        strings(&self.dir.ironroot("app check app.elf --json").last("result")["notes"])
+    }
+
     /// Links `app.c` with a script; `defines` are the compiler's.
     #[track_caller]
     fn link(&self, script: &str, defines: &str) {
@@ -130,13 +155,21 @@ impl Bench {
     }
 }
 
+/// A list of texts.
+#[track_caller]
+fn strings(list: &Value) -> Vec<String> {
+    let list = list.as_array().expect("a list");
+    list.iter().map(|text| text.as_str().expect("text").to_owned()).collect()
+}
+
 #[track_caller]
 fn gcc(dir: &Path, script: &str, defines: &str) {
-    let defines = if defines.contains("-DRESET") {
-        defines.to_owned()
-    } else {
-        format!("-DRESET=Reset_Handler {defines}")
-    };
+    let mut defines = defines.to_owned();
+    for (name, value) in [("-DRESET", "Reset_Handler"), ("-DWORDS", "8")] {
+        if !defines.contains(name) {
+            defines = format!("{name}={value} {defines}");
+        }
+    }
     let built = Command::new("arm-none-eabi-gcc")
         .args([
             "-mcpu=cortex-m7",
@@ -178,10 +211,26 @@ fn an_application_as_it_was_is_told_what_to_change() {
 fn each_breach_has_its_code() {
     let bench = Bench::new("sram");
     let good = good();
-    let cases: [(&str, String, &str, &[&str]); 9] = [
-        ("flag", good.clone(), "-DPLACED=\".flag\"", &["IR-1214"]),
+    let cases: [(&str, String, &str, &[&str]); 13] = [
+        (
+            "a flag with a value",
+            good.replace(".flag 0x30007FA0 (NOLOAD)", ".flag 0x30007FA0"),
+            "-DPLACED=\".flag\"",
+            &["IR-1214"],
+        ),
+        ("more than the flag", good.clone(), "-DPLACED=\".flag\" -DWORDS=9", &["IR-1214"]),
+        ("between the parts", good.replace("30007FA0", "30007F00"), "-DPLACED=\".flag\"", &["IR-1214"]),
+        (
+            "a flag that is cleared",
+            good.replace("*(.flag)", "_sbss = .; *(.flag) _ebss = .;")
+                .replace("_sbss = .; *(.bss*)", "*(.bss*)")
+                .replace("_ebss = .; end", "end"),
+            "-DPLACED=\".flag\"",
+            &["IR-1214"],
+        ),
         ("code in RAM", good.clone(), "-DFAST", &["IR-1216"]),
-        ("too large", good.replace("LENGTH = 0x1FDC00", "LENGTH = 4M"), "-DBIG", &["IR-1212", "IR-1208"]),
+        ("too large", good.replace("LENGTH = 0x1FDC00", "LENGTH = 4M"), "-DBIG=0x1FE000", &["IR-1208"]),
+        ("elsewhere", good.replace("0x70100000 (NOLOAD)", "0x71000000"), "-DPLACED=\".big\"", &["IR-1212"]),
         (
             "stack in the shared memory",
             good.replace("_estack = ORIGIN(RAM) + LENGTH(RAM)", "_estack = 0x30008000"),
@@ -219,10 +268,63 @@ fn each_breach_has_its_code() {
     let elsewhere = good.replace("0x70000400", "0x90000000");
     bench.link(&elsewhere, "");
     assert_eq!(bench.codes(), ["IR-1207"]);
-    bench.link(&elsewhere.replace("LENGTH = 0x1FDC00", "LENGTH = 4M"), "-DBIG");
-    assert_eq!(bench.codes(), ["IR-1207", "IR-1212", "IR-1208"]);
+    bench.link(&elsewhere.replace("LENGTH = 0x1FDC00", "LENGTH = 4M"), "-DBIG=0x1FE000");
+    assert_eq!(bench.codes(), ["IR-1207", "IR-1208"]);
     bench.link(&good.replace("0x24000000", "0x64000000"), "");
     assert!(bench.codes().contains(&"IR-1215".to_owned()));
+}
+
+#[test]
+fn vectors_of_interrupts_lead_into_the_image() {
+    let bench = Bench::new("sram");
+    // Interrupt 4 of 8, in what is hidden of the boot stage; 0 and shared handlers are nothing special.
+    let interrupts = |vector: &str| {
+        format!(
+            "-DINTERRUPTS=,[18]=(void*)Default_Handler,[19]=(void*)Default_Handler,[20]=(void*){vector},[23]=0"
+        )
+    };
+    let merged = good()
+        .replace(".isr_vector : { KEEP(*(.isr_vector)) } > FLASH\n", "")
+        .replace(".text : {", ".text : { KEEP(*(.isr_vector))");
+    // By the section that the table is, and by the size of its symbol.
+    for (script, by) in [
+        (good(), "23 vectors checked: the section .isr_vector"),
+        (merged.clone(), "23 vectors checked: the table ends with vectors"),
+    ] {
+        bench.link(&script, &interrupts("Default_Handler"));
+        assert!(bench.codes().is_empty());
+        assert_eq!(bench.notes(), [by]);
+        for (vector, reason) in [
+            ("0x08000101", "the vector of interrupt 4 is 0x08000101, outside"),
+            ("0x70000600", "the vector of interrupt 4 is 0x70000600: an even address"),
+        ] {
+            bench.link(&script, &interrupts(vector));
+            let run = bench.dir.ironroot("app check app.elf --json");
+            let findings = run.last("result")["findings"].clone();
+            assert_eq!((run.exit, findings.as_array().map(Vec::len)), (3, Some(1)), "{findings}");
+            let finding = &findings[0];
+            assert_eq!((&finding["code"], &finding["address"]), (&"IR-1210".into(), &"0x70000450".into()));
+            assert!(finding["reason"].as_str().is_some_and(|text| text.starts_with(reason)), "{finding}");
+        }
+    }
+    // Where nothing says how long the table is, that is said.
+    bench.link(&merged, &interrupts("0x08000101"));
+    let strip = Command::new("arm-none-eabi-strip").arg("app.elf").current_dir(bench.dir.path("")).status();
+    assert!(strip.expect("arm-none-eabi-strip is installed").success());
+    assert!(bench.codes().is_empty());
+    assert!(bench.notes().concat().starts_with("15 vectors checked, those of the core: neither"));
+}
+
+#[test]
+fn too_large_for_internal_ram_is_said_once() {
+    let bench = Bench::of("oemirot-internal-ram.toml");
+    let script = good()
+        .replace("0x70000400, LENGTH = 0x1FDC00", "0x24040400, LENGTH = 1M")
+        .replace("0x24000000, LENGTH = 128K", "0x24020000, LENGTH = 128K");
+    bench.link(&script, "-DBIG=0x10000");
+    assert!(bench.codes().is_empty());
+    bench.link(&script, "-DBIG=0x23000");
+    assert_eq!(bench.codes(), ["IR-1208"]);
 }
 
 #[test]
@@ -273,9 +375,106 @@ fn a_linker_script_is_adapted_as_a_diff_and_on_demand() {
     assert_eq!(dir.read("here/memory.x"), SCRIPT.as_bytes());
     assert!(!dir.path("here/ironroot_app.ld").exists());
     dir.write("none.ld", b"SECTIONS { }\n");
-    let refused = dir.ironroot("app adapt -o other --linker-script none.ld --json");
-    assert_eq!((refused.exit, refused.last("error")["code"].as_str()), (2, Some("IR-1011")));
+    dir.ironroot("app adapt -o other --linker-script none.ld --json").refused("IR-1220", 2);
     assert!(!dir.path("other").exists());
+}
+
+/// A script on one line, with a comment that looks like MEMORY, read by us as by the linker.
+#[test]
+fn the_linker_reads_an_adapted_script_as_it_was_meant() {
+    let bench = Bench::new("sram");
+    let (start, rest) =
+        good().split_once("MEMORY\n{").map(|(a, b)| (a.to_owned(), b.to_owned())).expect("a script");
+    let (_, sections) = rest.split_once("}\n").expect("its end");
+    let script = format!(
+        "{start}/* MEMORY {{ FLASH : ORIGIN = 1, LENGTH = 2 }} */\nMEMORY {{ FLASH (rx) : org = 0x70000000, len = 64K \
+         RAM (xrw) : o = 0x24000000, l = 456K - 4K /* }} */ SHARED (rw) : ORIGIN = 0x30004000, LENGTH = 0x3000 }}\n\
+         ASSERT(ORIGIN(RAM) == 0x24000000 && LENGTH(RAM) == 452K && ORIGIN(FLASH) == 0x70000400, \"lost\")\n{sections}",
+    );
+    bench.dir.write("app.ld", script.as_bytes());
+    bench.dir.ironroot("app adapt -o generated --linker-script app.ld --apply").ok();
+    gcc(&bench.dir.path(""), "app.ld", "-Lgenerated");
+    assert!(bench.codes().is_empty());
+}
+
+#[test]
+fn a_file_that_was_not_generated_is_never_replaced() {
+    let bench = Bench::new("sram");
+    let dir = &bench.dir;
+    const OWN: &[u8] = b"MEMORY\n{\n  FLASH : ORIGIN = 0x70000000, LENGTH = 2M\n  RAM : ORIGIN = 0x24020000, LENGTH = 128K\n}\n";
+    for name in ["ironroot_app.ld", "memory.x", "ironroot_contract.h", "ironroot_contract.rs"] {
+        dir.write(name, OWN);
+        for more in ["", " --dry-run"] {
+            let refused = dir.ironroot(&format!("app adapt -o .{more} --json"));
+            if name == "memory.x" {
+                assert!(refused.stdout.contains("--linker-script ./memory.x"), "{}", refused.stdout);
+            }
+            refused.refused("IR-1005", 2);
+        }
+        assert_eq!(dir.read(name), OWN);
+        std::fs::remove_file(dir.path(name)).expect("there");
+        let left = std::fs::read_dir(dir.path("")).expect("readable").count();
+        assert_eq!(left, 5, "the description, three keys and app.c: nothing was written");
+    }
+    // What was generated is made anew.
+    for _ in 0..2 {
+        dir.ironroot("app adapt -o .").ok();
+    }
+    assert!(dir.read("memory.x").starts_with(b"/* application of a product"));
+}
+
+#[test]
+fn an_image_replaces_none_of_what_it_is_made_from() {
+    let bench = Bench::new("sram");
+    let dir = &bench.dir;
+    bench.link(&good(), "");
+    std::os::unix::fs::symlink(dir.path("ironroot.toml"), dir.path("link.bin")).expect("writable");
+    for name in ["ironroot.toml", "app.elf", "sign.pem", "link.bin"] {
+        let before = dir.read(name);
+        let refused = dir.ironroot(&format!("app image app.elf -o {name} --json"));
+        assert_eq!((refused.exit, refused.last("error")["code"].as_str()), (2, Some("IR-1012")), "{name}");
+        assert_eq!(dir.read(name), before, "{name}");
+    }
+    // Nor is anything said about options that nobody gave.
+    for name in ["app.bin", "app.hex"] {
+        let made = dir.ironroot(&format!("app image app.elf -o {name} --json")).ok();
+        assert!(made.events().iter().all(|event| event["event"] != "warning"), "{}", made.stdout);
+        assert_eq!(made.stderr, "");
+    }
+}
+
+#[test]
+fn a_map_has_sections_beside_the_areas_of_the_contract() {
+    let bench = Bench::new("sram");
+    bench.link(&good(), "-DPLACED=\".flag\"");
+    let areas = bench.dir.ironroot("app map app.elf --json").ok().last("result")["areas"].clone();
+    let areas = areas.as_array().expect("a list");
+    let row = |name: &str| {
+        let area = areas.iter().find(|area| area["name"] == name).unwrap_or_else(|| panic!("no {name}"));
+        let text = |member: &str| area[member].as_str().unwrap_or("-").to_owned();
+        (text("start"), area["size"].as_u64().expect("a number"), text("kind"), text("rights"))
+    };
+    let of = |start: &str, size: u64, kind: &str, rights: &str| {
+        (start.to_owned(), size, kind.to_owned(), rights.to_owned())
+    };
+    for (name, expected) in [
+        ("image", of("0x70000000", 0x20_0000, "contract", "-")),
+        ("application", of("0x70000400", 0x1F_DC00, "contract", "-")),
+        ("open RAM", of("0x24020000", 0x2_0000, "contract", "-")),
+        ("confirmation flag", of("0x30007fa0", 0x20, "contract", "-")),
+        ("RAM-ECC handle", of("0x30007fc0", 0x40, "contract", "-")),
+        (".isr_vector", of("0x70000400", 16, "section", "r-x")),
+        (".data", of("0x24000000", 4, "section", "rw-")),
+        (".bss", of("0x24000004", 64, "section", "rw-")),
+        (".flag", of("0x30007fa0", 32, "section", "rw-")),
+    ] {
+        assert_eq!(row(name), expected, "{name}");
+    }
+    let starts: Vec<&str> = areas.iter().filter_map(|area| area["start"].as_str()).collect();
+    assert!(starts.is_sorted(), "{starts:?}");
+    let text = bench.dir.ironroot("app map app.elf").ok().stdout;
+    assert!(text.lines().any(|line| line.contains("0x3000_7FA0") && line.ends_with(".flag")), "{text}");
+    assert_eq!(text.lines().count(), areas.len());
 }
 
 #[test]
@@ -295,167 +494,6 @@ fn the_step_after_a_build_makes_the_image() {
     let refused = dir.ironroot("app image app.elf -o bad.hex --json");
     assert_eq!((refused.exit, refused.last("error")["code"].as_str()), (3, Some("IR-1219")));
     assert!(!dir.path("bad.hex").exists());
-}
-
-/// What docs/product-description.md has in its block of this language.
-fn documented(language: &str) -> String {
-    let text =
-        std::fs::read_to_string(root().join("docs/product-description.md")).expect("the documentation");
-    let (_, rest) = text.split_once("### At the end of a build").expect("the section");
-    let (_, block) = rest.split_once(&format!("```{language}\n")).expect("the block");
-    block.split("```").next().expect("its end").trim().to_owned()
-}
-
-/// Runs a line of the shell with the tool in the search path, as a user has it. No network.
-fn shell(dir: &Scratch, line: &str) -> Output {
-    let mut shell = Command::new("sh");
-    for name in [
-        "CARGO_TARGET_DIR",
-        "CARGO_BUILD_TARGET",
-        "RUSTFLAGS",
-        "CARGO_ENCODED_RUSTFLAGS",
-        "CFLAGS",
-        "LDFLAGS",
-    ] {
-        shell.env_remove(name);
-    }
-    shell.args(["-c", line]).env("PATH", path_with_tool()).env("CARGO_NET_OFFLINE", "true");
-    shell.current_dir(dir.path("")).output().expect("a shell")
-}
-
-fn all(output: &Output) -> String {
-    [String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)].concat()
-}
-
-/// The image is one that the product boots.
-#[track_caller]
-fn is_an_image(dir: &Scratch, image: &str) {
-    let verified = format!("image verify {image} -k sign.pem --dialect st --decryption-key enc.pem --json");
-    let verified = dir.ironroot(&verified).ok().last("result");
-    assert_eq!((&verified["encrypted"], &verified["version"]), (&true.into(), &"1.0.0".into()), "{verified}");
-}
-
-const TOOLCHAIN: &str = "\
-set(CMAKE_SYSTEM_NAME Generic)
-set(CMAKE_SYSTEM_PROCESSOR arm)
-set(CMAKE_C_COMPILER arm-none-eabi-gcc)
-set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
-set(CMAKE_EXECUTABLE_SUFFIX_C .elf)
-";
-
-const PROJECT: &str = "\
-cmake_minimum_required(VERSION 3.20)
-project(app C)
-add_executable(app app.c)
-target_compile_definitions(app PRIVATE RESET=Reset_Handler)
-target_compile_options(app PRIVATE -mcpu=cortex-m7 -mthumb -Os -fno-tree-loop-distribute-patterns)
-target_link_options(app PRIVATE -mcpu=cortex-m7 -mthumb -nostdlib -nostartfiles -T ${CMAKE_SOURCE_DIR}/app.ld)
-set_target_properties(app PROPERTIES LINK_DEPENDS ${CMAKE_SOURCE_DIR}/app.ld)
-";
-
-#[test]
-fn cmake_ends_in_the_signed_image() {
-    let bench = Bench::new("sram");
-    let dir = &bench.dir;
-    dir.write("toolchain.cmake", TOOLCHAIN.as_bytes());
-    dir.write("CMakeLists.txt", format!("{PROJECT}{}\n", documented("cmake")).as_bytes());
-    dir.write("app.ld", good().as_bytes());
-    let configured = shell(dir, "cmake -B build -DCMAKE_TOOLCHAIN_FILE=toolchain.cmake");
-    assert!(configured.status.success(), "{}", all(&configured));
-    let built = shell(dir, "cmake --build build");
-    assert!(built.status.success(), "{}", all(&built));
-    dir.ironroot("app check build/app.elf").ok();
-    is_an_image(dir, "build/app.hex");
-
-    // Built again after a change: made anew, without a question.
-    let before = dir.read("build/app.hex");
-    dir.write("app.c", SOURCE.replace("counter = 5", "counter = 6").as_bytes());
-    let built = shell(dir, "cmake --build build");
-    assert!(built.status.success(), "{}", all(&built));
-    assert_ne!(dir.read("build/app.hex"), before);
-    is_an_image(dir, "build/app.hex");
-
-    // An application that does not keep the contract fails the build, and leaves no image that could be taken for its own.
-    std::fs::remove_file(dir.path("build/app.hex")).expect("an image");
-    dir.write("app.ld", SCRIPT.as_bytes());
-    let built = shell(dir, "cmake --build build");
-    assert!(!built.status.success() && all(&built).contains("IR-1219"), "{}", all(&built));
-    assert!(!dir.path("build/app.hex").exists());
-}
-
-/// No more than the core itself: no crate but this one.
-const CRATE: &str = "\
-#![no_std]
-#![no_main]
-
-unsafe extern \"C\" {
-    static _estack: u8;
-}
-
-#[repr(C)]
-pub struct Table {
-    stack: &'static u8,
-    handlers: [unsafe extern \"C\" fn() -> !; 3],
-}
-
-#[used]
-#[unsafe(link_section = \".isr_vector\")]
-pub static VECTORS: Table =
-    Table { stack: unsafe { &_estack }, handlers: [Reset_Handler, Default_Handler, Default_Handler] };
-
-#[unsafe(no_mangle)]
-pub unsafe extern \"C\" fn Reset_Handler() -> ! {
-    loop {}
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern \"C\" fn Default_Handler() -> ! {
-    loop {}
-}
-
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    loop {}
-}
-";
-
-const CONFIG: &str = "\
-[build]
-target = \"thumbv7em-none-eabihf\"
-[target.thumbv7em-none-eabihf]
-rustflags = [\"-C\", \"link-arg=-Tapp.ld\", \"-C\", \"link-arg=--nmagic\"]
-";
-
-#[test]
-fn cargo_ends_in_the_signed_image() {
-    let bench = Bench::new("sram");
-    let dir = &bench.dir;
-    for folder in ["src", ".cargo"] {
-        std::fs::create_dir(dir.path(folder)).expect("writable");
-    }
-    dir.copy(&root().join("rust-toolchain.toml"), "rust-toolchain.toml");
-    dir.write(
-        "Cargo.toml",
-        b"[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n[profile.release]\npanic = \"abort\"\n",
-    );
-    dir.write(".cargo/config.toml", CONFIG.as_bytes());
-    dir.write("src/main.rs", CRATE.as_bytes());
-    dir.write("app.ld", good().as_bytes());
-    let line = documented("sh");
-    let built = shell(dir, &line);
-    assert!(built.status.success(), "{}", all(&built));
-    dir.ironroot("app check target/thumbv7em-none-eabihf/release/app").ok();
-    is_an_image(dir, "app.hex");
-    // The line may be run again, with nothing to do for cargo.
-    let again = shell(dir, &line);
-    assert!(again.status.success(), "{}", all(&again));
-
-    std::fs::remove_file(dir.path("app.hex")).expect("an image");
-    dir.write("app.ld", SCRIPT.as_bytes());
-    dir.write("src/main.rs", format!("{CRATE}// Linked again.\n").as_bytes());
-    let built = shell(dir, &line);
-    assert!(!built.status.success() && all(&built).contains("IR-1219"), "{}", all(&built));
-    assert!(!dir.path("app.hex").exists());
 }
 
 #[test]

@@ -83,6 +83,6 @@ macro_rules! targets {
 }
 
 targets! {
-    image image_encrypted update decide key_store hand_off uart_device uart_host application options text key_file key_uri
-    board gdb_framer gdb_remote bitbang symbols sfi_package sfi_licence sfi_certificate licence_request
+    image image_encrypted update decide key_store hand_off uart_device uart_host application options project_files text key_file
+    key_uri board gdb_framer gdb_remote bitbang symbols sfi_package sfi_licence sfi_certificate licence_request
 }

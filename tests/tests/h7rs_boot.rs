@@ -1,8 +1,9 @@
 //! The boot stages of the STM32H7R/7S on the virtual chip: every configuration, what each does with updates, and what it
 //! refuses. The system flash here is one that only starts the stage and makes the last jump (tests/arm/h7rs_rom.s).
 
+use ironroot_boot::update::Action;
 use ironroot_boot::{Stage as Step, Status};
-use ironroot_chip_h7rs::{BoardH7, RamError};
+use ironroot_chip_h7rs::{BoardH7, OptionWords, RamError};
 use ironroot_codes::{Code, boot as codes, image as image_codes};
 use ironroot_cpu::machine::Stop;
 use ironroot_crypto::{PublicKey, Signer, SigningKey, Software};
@@ -10,11 +11,12 @@ use ironroot_layout::Address;
 use ironroot_layout::stm32h7rs::obkeys::{IROT_CONFIG, OEMIROT_DATA};
 use ironroot_layout::stm32h7rs::product::Open;
 use ironroot_layout::stm32h7rs::rsslib::{self, Service};
-use ironroot_layout::stm32h7rs::state::{Hdpl, IROT_OEM, OEM_NOT_PROVISIONED};
+use ironroot_layout::stm32h7rs::state::{Hdpl, IROT_OEM, NVSTATE_OPEN, OEM_NOT_PROVISIONED};
 use ironroot_layout::stm32h7rs::{Part, chip, contract};
-use ironroot_tests::h7rs::{self, DEVICE_SCALAR, Device, Run, SECOND_STAGES, STAGES, Stage};
+use ironroot_tests::h7rs::{self, DEVICE_SCALAR, Device, Run, SECOND_STAGE, SECOND_STAGES, STAGES, Stage};
+use ironroot_tests::reach::{Reached, Touch};
 use ironroot_tests::size::{self, cold};
-use ironroot_tests::{firmware, h7rs_system};
+use ironroot_tests::{demo_h7s, firmware, h7rs_system};
 use object::{Object, ObjectSymbol};
 
 const S: Part = Part::Stm32h7s7;
@@ -51,45 +53,27 @@ fn started(board: &BoardH7, stage: &Stage) -> Device {
     if stage.second { Device::with_second_stage(board, stage) } else { Device::on(board) }
 }
 
-/// What `tests/arm/h7rs_reach.s` does to an address.
-#[derive(Clone, Copy, Debug)]
-enum Touch {
-    Read,
-    Write,
-    Call,
-}
-
-/// What came of it.
-#[derive(Debug, PartialEq, Eq)]
-enum Reached {
-    /// Done; what was read.
-    Done(u32),
-    /// CFSR of the fault, and the address if it was an access to data.
-    Fault(u32, Option<u32>),
-}
-
 /// Boots an application that touches an address, with our whole system flash around the stage or with the small one.
 #[track_caller]
 fn reach(stage: &Stage, whole_rom: bool, address: u32, touch: Touch) -> Reached {
     let mut board = h7rs::provisioned(stage);
-    let payload = stage.program("h7rs_reach", &[address | touch as u32]);
+    let payload = stage.program("h7rs_reach", &[touch.word(address)]);
     h7rs::download(&mut board, stage, &image_for(stage, 1, &payload), true);
-    let mut device = if whole_rom {
+    let device = if whole_rom {
         board.options_mut().rotsr = u32::from_le_bytes([OEM_NOT_PROVISIONED, 0, 0, IROT_OEM]);
         Device::with_rom(&board, &h7rs_system::rom())
     } else {
         started(&board, stage)
     };
+    reached(device, stage)
+}
+
+/// Boots the application of [`reach`].
+#[track_caller]
+fn reached(mut device: Device, stage: &Stage) -> Reached {
     let console = device.boot().to_owned();
     assert!(console.contains("verified: version 1.0.0+0 counter 1"), "{stage:?}\n{console}");
-    let found = device.peek(0x3000_5000, 20);
-    let words: Vec<u32> = found.as_chunks().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
-    assert_eq!(words[4] & 0xFF, u32::from(Hdpl::Level3.bits()), "{stage:?} {console} {words:x?}");
-    match words[..4] {
-        [2, read, 0, _] => Reached::Done(read),
-        [1, 0, cfsr, address] => Reached::Fault(cfsr, (cfsr & 0x80 != 0).then_some(address)),
-        _ => panic!("{stage:?} {words:x?}\n{console}"),
-    }
+    Reached::of(&device)
 }
 
 /// An image with the header that the product wants.
@@ -493,16 +477,237 @@ fn code_outside_of_the_image_does_not_execute() {
     }
 }
 
+/// A `bx lr`: code that comes back. A call of it is no fault where code executes.
+const RETURNS: [u8; 2] = [0x70, 0x47];
+
+/// Boots version 1 of an application of `size` bytes that calls `target`, which `plant` may have put code at.
+#[track_caller]
+fn call(stage: &Stage, size: usize, target: u32, plant: impl Fn(&mut Device)) -> Reached {
+    let mut payload = stage.program("h7rs_reach", &[Touch::Call.word(target)]);
+    assert!(payload.len() < size - 4);
+    payload.resize(size - 2, 0xA5);
+    payload.extend(RETURNS);
+    let mut board = h7rs::provisioned(stage);
+    h7rs::download(&mut board, stage, &image_for(stage, 1, &payload), true);
+    // Installed by one boot; then the attacker has the board.
+    let mut device = started(&board, stage);
+    device.boot();
+    let mut device = started(&device.machine.core.bus.to_board(), stage);
+    plant(&mut device);
+    device.machine.poke();
+    reached(device, stage)
+}
+
+/// Everything behind the image is executed by nobody: the room of the trailer, which lies in the flash in plain on every part, the
+/// rest of the image's sector, the rest of the slot, what RAM held before the image was copied there.
+#[test]
+fn nothing_behind_the_image_executes() {
+    const REFUSED: Reached = Reached::Fault(0x01, None);
+    const SIZE: usize = 0x1_2346;
+    for stage in [SWAP, Stage::new(R, Run::ExternalFlash, true), UNUSUAL] {
+        let plan = stage.plan();
+        let (run, signed) = (plan.application.run, stage.vectors() + SIZE as u32);
+        let trailer = run.end().value() - plan.slots.trailer.bytes() + 0x100;
+        for target in [trailer, (signed + 0x300) & !3, run.end().value() - 0x4_0000] {
+            let plant =
+                |device: &mut Device| assert!(device.machine.core.bus.load_external(target, &RETURNS));
+            assert_eq!(call(&stage, SIZE, target, plant), REFUSED, "{stage:?} {target:#010x}");
+        }
+    }
+    for stage in [Stage::new(R, Run::ExternalRam, false), OVERWRITE, Stage::new(S, Run::InternalRam, true)] {
+        let (run, signed) = (stage.plan().application.run, stage.vectors() + SIZE as u32);
+        for target in [(signed + 0x300) & !3, run.end().value() - 0x40] {
+            let plant = |device: &mut Device| match stage.run {
+                Run::InternalRam => device.poke(target, &RETURNS),
+                _ => assert!(device.machine.core.bus.load_external(target, &RETURNS)),
+            };
+            assert_eq!(call(&stage, SIZE, target, plant), REFUSED, "{stage:?} {target:#010x}");
+        }
+    }
+}
+
+/// What the signature covers executes to its last instruction, whatever its size.
+#[test]
+fn the_image_executes_to_its_end() {
+    for stage in [SWAP, OVERWRITE, UNUSUAL, CLOSED_RAM_INTERNAL, UNUSUAL_SECOND] {
+        for size in [0x400, 0x7C02, 0x8000, 0x1_1FFE] {
+            let last = stage.vectors() + size - 2;
+            // Two of four bytes: the program's word has no room for the other address.
+            let (size, last) = if last % 4 == 0 { (size, last) } else { (size + 2, last + 2) };
+            let found = call(&stage, size as usize, last, |_| {});
+            assert!(matches!(found, Reached::Done(_)), "{stage:?} {size:#x}: {found:?}");
+        }
+    }
+}
+
+/// The MPU has no region with code of the stage, so the read is a fault, and the key is not there.
 #[test]
 fn the_application_gets_neither_keys_nor_code_of_the_stage() {
-    for stage in [OVERWRITE, SWAP] {
+    for stage in [OVERWRITE, SWAP, Stage::new(R, Run::InternalRam, false)] {
         let device = running(&stage, "keys");
         let console = &device.console;
-        assert!(console.contains("key 0x00000000"), "{stage:?}\n{console}");
+        let (_, found) = console.split_once("\nkey ").unwrap_or_else(|| panic!("{stage:?}\n{console}"));
+        assert!(found.starts_with("0x00000000 flags "), "{stage:?}\n{console}");
+        assert!(!found.contains("stage reads"), "{stage:?}\n{console}");
+        let flash = chip::FLASH.start().value();
         assert!(
-            console.contains("stage reads 0x00000000 RDSERR") || console.contains("fault: "),
+            found.contains("cfsr 0x00000082") && found.contains("mmfar 0x08000000"),
             "{stage:?}\n{console}"
         );
+        let read = reach(&stage, false, flash, Touch::Read);
+        assert_eq!(read, Reached::Fault(0x82, Some(flash)), "{stage:?}");
+    }
+}
+
+#[test]
+fn what_runs_in_external_ram_is_noise_there_where_the_part_can() {
+    for stage in [
+        OVERWRITE,
+        Stage::new(S, Run::ExternalRam, true).behind_another(),
+        Stage::new(R, Run::ExternalRam, false),
+    ] {
+        let mut device = running(&stage, "hello");
+        assert!(device.console.ends_with("done\r\n"), "{stage:?}\n{}", device.console);
+        let payload = stage.application("hello");
+        let found = device.external(stage.vectors(), payload.len());
+        assert_eq!(found == payload, !stage.part.has_crypto(), "{stage:?}");
+        if stage.part.has_crypto() {
+            assert!(
+                payload.chunks(16).zip(found.chunks(16)).all(|(plain, stored)| plain != stored),
+                "{stage:?}"
+            );
+        }
+        if !stage.second {
+            device.reboot();
+            // Another key at each boot: what was copied from the RAM says nothing about the next one's.
+            let again = device.external(stage.vectors(), payload.len());
+            assert_eq!(again == found, !stage.part.has_crypto(), "{stage:?}");
+        }
+    }
+}
+
+/// A board as it is delivered: closed, with the protections of the plan.
+fn closed_board(stage: &Stage) -> BoardH7 {
+    let mut board = if stage.second { demo_h7s::two_stages(stage) } else { demo_h7s::closed(stage) };
+    h7rs::download(&mut board, stage, &h7rs::encrypted(1, &stage.application("hello")), true);
+    board
+}
+
+#[test]
+fn a_closed_device_without_its_protections_starts_nothing() {
+    type Change = fn(&mut OptionWords);
+    let changes: [(&str, Change); 4] = [
+        ("write protection", |options| options.wrpsr = 0xFF),
+        ("hidden area", |options| options.hdpsr = 0xFF),
+        ("a smaller hidden area", |options| options.hdpsr = options.hdpsr.wrapping_sub(1 << 16)),
+        ("RAM ECC", |options| options.obw2sr &= !(1 << 8)),
+    ];
+    for stage in [OVERWRITE, Stage::new(R, Run::InternalRam, false), SECOND_STAGE] {
+        let board = closed_board(&stage);
+        let mut device = h7rs_system::device(&board);
+        assert!(device.boot().ends_with("done\r\n"), "{stage:?}\n{}", device.console);
+        assert_eq!(device.hand_off().map(|record| record.debug_closed), Ok(true), "{stage:?}");
+        for (what, change) in changes {
+            let mut board = board.clone();
+            change(board.options_mut());
+            if board.options() == closed_board(&stage).options() || stage.second && what.contains("hidden") {
+                // A stage that is loaded is not hidden: the iLoader works above its level.
+                continue;
+            }
+            let mut device = h7rs_system::device(&board);
+            device.boot();
+            assert!(device.console.contains("refused: IR-3809"), "{stage:?} {what}\n{}", device.console);
+            let record = device.hand_off().map(|record| (record.status, record.stage));
+            assert_eq!(
+                record,
+                Ok((Status::Refused(codes::PROTECTION_NOT_IN_FORCE), Step::Chip)),
+                "{stage:?} {what}"
+            );
+            // While it is developed, anything goes.
+            if !stage.second {
+                board.options_mut().nvsr = u32::from(NVSTATE_OPEN);
+                board.options_mut().rotsr = u32::from_le_bytes([OEM_NOT_PROVISIONED, 0xFF, 0, IROT_OEM]);
+                let mut device = h7rs_system::device(&board);
+                assert!(device.boot().ends_with("done\r\n"), "{stage:?} {what}\n{}", device.console);
+            }
+        }
+    }
+}
+
+/// IWDG_HW is the application's to clear. Half a second is not enough for an update; the stage makes more of it.
+#[test]
+fn a_watchdog_that_the_options_start_does_not_stop_an_update() {
+    for stage in [OVERWRITE, SWAP] {
+        let mut board = closed_board(&stage);
+        let mut device = h7rs_system::device(&board);
+        device.boot();
+        board = device.machine.core.bus.to_board();
+        board.options_mut().obw1sr &= !(1 << 4);
+        let mut payload = stage.application("hello");
+        payload.resize(402 * 1024, 0x5A);
+        h7rs::download(&mut board, &stage, &h7rs::encrypted(2, &payload), true);
+        let mut device = h7rs_system::device(&board);
+        // From the application's first instruction on, the watchdog is its own business.
+        device
+            .machine
+            .set_breakpoints([u32::from_le_bytes(payload[4..8].try_into().expect("four bytes")) & !1]);
+        let stop = device.run(h7rs::LIMIT);
+        assert!(matches!(stop, Stop::Breakpoint(_)), "{stage:?} {stop:?}\n{}", device.console);
+        assert_eq!(device.machine.resets, 0, "{stage:?}\n{}", device.console);
+        assert!(device.console.contains("update installed"), "{stage:?}\n{}", device.console);
+        assert!(device.console.contains("verified: version 2.0.0+0"), "{stage:?}\n{}", device.console);
+        let core = &device.machine.core;
+        let milliseconds = core.bus.nanoseconds(core.cycles) / 1_000_000;
+        assert!(milliseconds > 512, "{stage:?}: {milliseconds} ms would have been in time");
+    }
+}
+
+#[test]
+fn the_record_says_whether_a_debugger_can_attach() {
+    let device = running(&OVERWRITE, "hello");
+    assert_eq!(device.hand_off().map(|record| record.debug_closed), Ok(false));
+    let mut board = closed_board(&OVERWRITE);
+    let mut device = h7rs_system::device(&board);
+    device.boot();
+    assert_eq!(device.hand_off().map(|record| record.debug_closed), Ok(true));
+    // A refusal says it too.
+    board.preload_external(OVERWRITE.plan().slots.download.start().value(), &[0; 0x400]);
+    let mut device = Device::on(&h7rs::provisioned(&OVERWRITE));
+    device.boot();
+    assert_refused(&mut device, codes::SLOT_EMPTY);
+    assert_eq!(device.hand_off().map(|record| record.debug_closed), Ok(false));
+}
+
+/// What STiRoT did with an update of the second stage stands in the record of the second stage, behind its own image.
+#[test]
+fn the_record_has_the_first_stage_s_verdict_on_an_update_of_the_second() {
+    let stage = &SECOND_STAGE;
+    let mut device = h7rs_system::device(&closed_board(stage));
+    device.boot();
+    let images = |device: &Device| device.hand_off().expect("a record").updates.images().to_vec();
+    assert_eq!(images(&device).len(), 2, "{}", device.console);
+    let foreign = SigningKey::from_scalar(&[8; 32]).expect("a valid scalar");
+    let second = |major, key: Option<&SigningKey>| {
+        let recipe = h7rs_system::Recipe { major, ..h7rs_system::Recipe::default() };
+        let recipe = match key {
+            Some(key) => h7rs_system::Recipe { key, ..recipe },
+            None => recipe,
+        };
+        recipe.image(&demo_h7s::second_stage(stage))
+    };
+    for (image, action, refused) in [
+        (second(2, Some(&foreign)), Action::None, Some(image_codes::UNKNOWN_KEY)),
+        (second(2, None), Action::Installed, None),
+    ] {
+        let mut board = device.machine.core.bus.to_board();
+        board.preload_external(h7rs_system::DOWNLOAD, &image);
+        let mut updated = h7rs_system::device(&board);
+        let console = updated.boot().to_owned();
+        assert!(console.ends_with("done\r\n"), "{console}");
+        let found = images(&updated);
+        assert_eq!(found.len(), 2, "{console}");
+        assert_eq!((found[0].action, found[0].version.major), (Action::None, 1), "{console}");
+        assert_eq!((found[1].action, found[1].refused), (action, refused), "{console}");
     }
 }
 

@@ -2,16 +2,21 @@
 
 use ironroot_chip_h7rs::{BoardH7, CutEffect, PowerCut, power_cycle};
 use ironroot_codes::h7rs as codes;
-use ironroot_cpu::bus::Size;
+use ironroot_cpu::bus::{Access, Bus, Kind, Master, Size};
+use ironroot_cpu::core::Sleep;
 use ironroot_crypto::{Crypto, SigningKey, Software};
 use ironroot_debug_auth::certificate::Role;
 use ironroot_debug_auth::host::{self, Answer, Claims, Discovery};
 use ironroot_debug_auth::packet::{Command, tlv};
 use ironroot_debug_auth::permission;
+use ironroot_layout::stm32h7rs::rsslib::Service;
 use ironroot_layout::stm32h7rs::state::{DebugAuthentication, Hdpl, ProductState};
 use ironroot_layout::stm32h7rs::{Part, chip};
 use ironroot_tests::h7rs::{Device, set_keys};
-use ironroot_tests::h7rs_system::{DA, Debugger, PASSWORD, board, da_config, device, install, result};
+use ironroot_tests::h7rs_system::{
+    DA, Debugger, INSTALL, PASSWORD, Recipe, board, da_config, device, install, install_iloader, program,
+    result, stirot_board,
+};
 
 const SECRET: [u8; 32] = [0xC5; 32];
 const MASK: u128 = 0x8000_0000_0000_0000_0000_0000_0000_4007;
@@ -166,7 +171,6 @@ fn a_challenge_is_good_once() {
 /// From level 3 on: the application is open, what ran before it stays hidden, and the next reset closes the port.
 #[test]
 fn a_chain_opens_the_port_for_one_boot() {
-    use ironroot_layout::stm32h7rs::rsslib::Service;
     let mut board = closed(Part::Stm32h7s7, DebugAuthentication::Ecdsa);
     board.options_mut().hdpsr = 0x0000_00FF;
     let target = 0x0800_2000;
@@ -191,6 +195,128 @@ fn a_chain_opens_the_port_for_one_boot() {
     assert_eq!(chip.product_state(), ProductState::Closed);
     device.reboot();
     assert!(is_closed(&device));
+}
+
+/// The application that STiRoT started knows from its record that the port is open, and that it is closed again.
+#[test]
+fn the_record_tells_of_an_opened_port() {
+    let mut board = stirot_board(1);
+    let hash = Software.sha256_of(&key(1).public_key().sec1()[1..]);
+    set_keys(&mut board, DA, &da_config(&hash, MASK));
+    let method = u32::from(DebugAuthentication::Ecdsa.bits()) << 8;
+    board.options_mut().rotsr = board.options_mut().rotsr & !0xFF00 | method;
+    install_iloader(&mut board);
+    assert!(board.preload_external(INSTALL, &Recipe::default().application(1, 4096)));
+    let mut device = device(&board);
+    device.boot();
+    let closed = |device: &Device| device.hand_off().expect("a record").debug_closed;
+    assert!(closed(&device) && device.machine.core.bus.debug_state().is_err());
+    assert_eq!(ask(&mut device, permission::DEBUG_LEVEL3, 2), Answer::Success(Vec::new()));
+    device.boot();
+    // The iLoader's reset closed it: what was granted was one boot.
+    let state = device.machine.core.bus.debug_state();
+    assert_eq!(closed(&device), state.is_err(), "{}", device.console);
+}
+
+/// In a closed device nobody opens the port behind RSS: DBGLOCKR keeps everybody from DBGCR, at every level, and from itself.
+#[test]
+fn nobody_but_rss_opens_the_port() {
+    const DBGCR: u32 = 0x5800_0420;
+    for level in [Hdpl::Level1, Hdpl::Level3] {
+        let mut board = closed(Part::Stm32h7s7, DebugAuthentication::Password);
+        board.options_mut().hdpsr = 0x0000_00FF;
+        let target = 0x0800_2000;
+        assert!(board.preload(target, &program("h7rs_probe", target, &[u32::MAX])));
+        let jump = [Service::JumpToLevel3 as u32, target, 16, 0, 0];
+        if level == Hdpl::Level3 {
+            assert!(board.preload(0x0800_0000, &program("h7rs_probe", 0x0800_0000, &jump)));
+        }
+        let mut device = device(&board);
+        // What the model believes of level 3 is not what this is about.
+        device.machine.core.bus.set_debug_level_rule(false);
+        device.boot();
+        assert_eq!(device.level(), level);
+        for (register, value) in [(DBGCR, 0x0051_B4B4), (DBGCR + 4, 0xB4), (DBGCR, 0x0051_B4B4)] {
+            // str r0, [r1]; b .-0, where the device has RAM.
+            device.poke(0x2404_0000, &[0x08, 0x60, 0xFE, 0xE7]);
+            device.machine.core.r[0] = value;
+            device.machine.core.r[1] = register;
+            device.machine.core.r[15] = 0x2404_0000;
+            device.machine.core.sleep = Sleep::Awake;
+            device.run(10);
+            assert!(is_closed(&device), "{level:?} {register:#x}");
+        }
+        let found = device.machine.core.bus.debug_state();
+        assert!(found.is_err(), "{level:?}");
+    }
+    // In an open device it is the boot stages' to use.
+    let mut board = board(Part::Stm32h7s7, ProductState::Provisioning, DebugAuthentication::Delegated, false);
+    install(&mut board, "h7rs_probe", &[u32::MAX]);
+    let mut device = device(&board);
+    device.boot();
+    assert_eq!(device.machine.core.bus.debugger_read(DBGCR + 4, Size::Word), Ok(0xB4));
+}
+
+/// What an application leaves.
+const PATTERN: [u8; 8] = *b"LEFTOVER";
+
+/// Whatever keeps an application's data is empty in the device that is open afterwards, with RAM divided in every way.
+#[test]
+fn a_regression_leaves_nothing_of_the_application() {
+    const DBP: (u32, u32) = (0x5802_4800, 1 << 8);
+    const BACKUP: u32 = 0x5800_4500;
+    // ECC_ON_SRAM, and 64 KB of AXI SRAM3 for DTCM, and of AXI SRAM1 for ITCM.
+    for (name, bits) in [("as delivered", 0), ("with ECC", 1 << 8), ("shared", 1 << 4 | 1)] {
+        let mut board = closed(Part::Stm32h7s7, DebugAuthentication::Password);
+        board.options_mut().obw2sr |= bits;
+        let mut device = device(&board);
+        device.boot();
+        let ram: Vec<(u32, u32)> = [
+            (0x0000_0000, 0x1_0000),
+            (0x2000_4000, 0xC000),
+            (0x2400_0000, if bits & 0xF == 0 { 0x2_0000 } else { 0x1_0000 }),
+            (0x2402_0000, 0x2_0000),
+            (0x2404_0000, if bits & 0xF0 == 0 { 0x2_0000 } else { 0x1_0000 }),
+            (0x2406_0000, if bits & 1 << 8 == 0 { 0x1_2000 } else { 0x1_0000 }),
+            (0x3000_0000, 0x8000),
+            (0x3880_0000, 0x1000),
+        ]
+        .into_iter()
+        // What the TCMs got.
+        .chain([(0x0001_0000, 0x1_0000), (0x2001_0000, 0x1_0000)].into_iter().filter(|_| bits & 0xFF != 0))
+        .collect();
+        for (start, size) in &ram {
+            for at in [0, size / 2, size - 8] {
+                device.poke(start + at, &PATTERN);
+            }
+        }
+        let access = Access {
+            master: Master::Cpu,
+            kind: Kind::Write,
+            privileged: true,
+            secure: false,
+            size: Size::Word,
+            pc: 0x2000_4000,
+            now: device.machine.core.cycles,
+        };
+        let chip = &mut device.machine.core.bus;
+        let before = chip.read(DBP.0, Access { kind: Kind::Read, ..access }).expect("PWR");
+        chip.write(DBP.0, before | DBP.1, access).expect("PWR");
+        for number in 0..32 {
+            chip.write(BACKUP + 4 * number, 0x4C45_4654, access).expect("TAMP");
+        }
+        regress(&mut device);
+        device.boot();
+        assert!(is_regressed(&device), "{name}");
+        for (start, size) in &ram {
+            let found = device.peek(*start, *size);
+            let left = found.windows(8).position(|bytes| bytes == PATTERN);
+            assert_eq!(left, None, "{name} {start:#010x}");
+        }
+        let board = device.machine.core.bus.to_board();
+        assert_eq!(board.backup_registers(), &[0; 32], "{name}");
+        assert!(board.backup_sram().iter().all(|byte| *byte == 0), "{name}");
+    }
 }
 
 #[test]

@@ -4,20 +4,26 @@ use ironroot_boot::update::Action;
 use ironroot_boot::{Stage, Status};
 use ironroot_chip_h7rs::BoardH7;
 use ironroot_codes::{Code, h7rs as codes, image as image_codes};
+use ironroot_cpu::bus::Size;
 use ironroot_cpu::core::Sleep;
 use ironroot_cpu::machine::Stop;
-use ironroot_crypto::SigningKey;
+use ironroot_crypto::{Signer, SigningKey, Software};
 use ironroot_image::Dialect;
 use ironroot_layout::stm32h7rs::iloader::Answer;
 use ironroot_layout::stm32h7rs::obkeys::{IROT_CONFIG, STIROT_DATA};
-use ironroot_layout::stm32h7rs::state::{Hdpl, ProductState};
-use ironroot_layout::stm32h7rs::stirot::config as at;
-use ironroot_layout::stm32h7rs::{contract, stirot};
-use ironroot_tests::h7rs::{Device, data, set_keys, signing_key};
-use ironroot_tests::h7rs_system::{
-    AREA, DOWNLOAD, INSTALL, RESULT, Recipe, config, device, install_hanging, install_iloader, install_liar,
-    lies, result, stirot_board,
+use ironroot_layout::stm32h7rs::product::{
+    BootPath, MpuTable, Open, Place, Plan, Product, STIROT_CONFIG_HEAD, UpdateMode, stirot_config_head,
 };
+use ironroot_layout::stm32h7rs::state::{DebugAuthentication, Hdpl, NVSTATE_OPEN, ProductState};
+use ironroot_layout::stm32h7rs::stirot::config as at;
+use ironroot_layout::stm32h7rs::{Part, chip, contract, map, stirot};
+use ironroot_tests::demo_h7s::two_stages;
+use ironroot_tests::h7rs::{self, Device, Run, Stage as OwnStage, data, set_keys, signing_key};
+use ironroot_tests::h7rs_system::{
+    AREA, DOWNLOAD, INSTALL, LEFT, Recipe, config, device, install_hanging, install_iloader, install_liar,
+    left, lies, program, stirot_board,
+};
+use ironroot_tests::reach::{Reached, Touch};
 
 const MARK: u32 = 0x600D_1A6E;
 const SIZE: usize = 20_000;
@@ -35,7 +41,7 @@ fn refusal(device: &Device) -> (Code, Stage) {
     let Status::Refused(code) = record.status else { panic!("{record:?}\n{}", device.console) };
     assert!(device.console.contains(&format!("refused: {code}")), "{}", device.console);
     // Nothing ran, and nothing of the image is left.
-    assert_eq!(result(device).0, 0);
+    assert_eq!(left(device).0, 0);
     assert_eq!(device.level(), Hdpl::Level1);
     let ram = device.peek(AREA.0, AREA.1);
     assert!(ram.iter().all(|byte| *byte == 0), "RAM still holds an image");
@@ -55,7 +61,7 @@ fn an_installed_image_runs_at_level_3_and_is_recorded() {
     let mut device = device(&installed(1, &image));
     let console = device.boot().to_owned();
     assert!(console.contains("verified: version 3.0.0+0 counter 3"), "{console}");
-    assert_eq!(result(&device), (MARK, u32::from(Hdpl::Level3.bits())));
+    assert_eq!(left(&device), (MARK, u32::from(Hdpl::Level3.bits())));
     let record = device.hand_off().expect("a record");
     assert_eq!((record.status, record.stage), (Status::Booted, Stage::Launch));
     assert_eq!(record.vector_table.value(), AREA.0 + contract::IMAGE_HEADER.bytes());
@@ -71,7 +77,7 @@ fn an_installed_image_runs_at_level_3_and_is_recorded() {
     assert!(!device.stage_ram_holds(&ironroot_tests::h7rs::DEVICE_SCALAR));
 
     device.reboot();
-    assert_eq!(result(&device).0, MARK);
+    assert_eq!(left(&device).0, MARK);
 }
 
 #[test]
@@ -80,7 +86,7 @@ fn an_older_image_is_refused_after_a_newer_one_ran() {
     let mut board = installed(1, &image(3));
     let mut first = device(&board);
     first.boot();
-    assert_eq!(result(&first).0, MARK);
+    assert_eq!(left(&first).0, MARK);
     let keys: Vec<_> = (16..22)
         .map(|index| *first.machine.core.bus.flash().keys().get(Hdpl::Level1, index).expect("a key"))
         .collect();
@@ -120,6 +126,8 @@ fn an_image_that_is_not_for_this_device_is_refused() {
         ("damaged", damaged, image_codes::HASH_MISMATCH),
         ("too large", Recipe::default().application(MARK, 0x2_0000), image_codes::TOO_LARGE),
         ("vectors", Recipe::default().image(&vec![0x5A; SIZE]), codes::STIROT_VECTORS),
+        ("stack in closed RAM", Recipe::default().image(&with_stack(0x2001_0000)), codes::STIROT_VECTORS),
+        ("stack in what is shared", Recipe::default().image(&with_stack(0x3000_8000)), codes::STIROT_VECTORS),
         // For another path: the iLoader itself does not know the magic.
         (
             "magic",
@@ -145,7 +153,7 @@ fn a_good_download_is_installed_and_a_bad_one_is_erased() {
     let mut device_ = device(&board);
     let console = device_.boot().to_owned();
     assert!(console.contains("download accepted"), "{console}");
-    assert_eq!(result(&device_).0, 2, "{console}");
+    assert_eq!(left(&device_).0, 2, "{console}");
     assert_eq!(device_.external(INSTALL, new.len()), new);
     assert!(device_.external(DOWNLOAD, 0x2_0000).iter().all(|byte| *byte == 0xFF));
     let record = device_.hand_off().expect("a record");
@@ -160,7 +168,7 @@ fn a_good_download_is_installed_and_a_bad_one_is_erased() {
     let mut device_ = device(&board);
     let console = device_.boot().to_owned();
     assert!(console.contains("download refused: IR-"), "{console}");
-    assert_eq!(result(&device_).0, 1, "{console}");
+    assert_eq!(left(&device_).0, 1, "{console}");
     assert!(device_.external(DOWNLOAD, 0x2_0000).iter().all(|byte| *byte == 0xFF));
     let record = device_.hand_off().expect("a record");
     assert_eq!(record.updates.images()[0].refused, Some(image_codes::HASH_MISMATCH));
@@ -177,17 +185,18 @@ fn an_older_download_does_not_replace_the_image() {
     assert!(board.preload_external(DOWNLOAD, &old));
     let mut device = device(&board);
     device.boot();
-    assert_eq!(result(&device).0, 5);
+    assert_eq!(left(&device).0, 5);
     assert_eq!(device.external(INSTALL, new.len()), new);
 }
 
 #[test]
 fn a_second_stage_runs_at_level_2() {
-    let mut board = installed(1, &Recipe::default().application(MARK, SIZE));
-    set_keys(&mut board, IROT_CONFIG, &config(&signing_key(), |bytes| bytes[at::NEXT_STAGE] = 1));
+    let mut board = installed(1, &image_with_stack_in_dtcm());
+    let second = config(&signing_key(), |bytes| bytes[at::NEXT_STAGE] = at::SECOND_STAGE);
+    set_keys(&mut board, IROT_CONFIG, &second);
     let mut device = device(&board);
     device.boot();
-    assert_eq!(result(&device), (MARK, u32::from(Hdpl::Level2.bits())));
+    assert_eq!(left(&device), (MARK, u32::from(Hdpl::Level2.bits())));
 }
 
 /// Every lie ends in a refusal with a code: no jump, no loop. `Stop::Idle` is what `boot` demands.
@@ -221,9 +230,9 @@ fn a_lie_about_a_good_image_in_ram_is_no_way_in() {
     let new = Recipe { major: 4, ..Recipe::default() }.application(4, SIZE);
     let mut device = device(&installed(4, &new));
     device.boot();
-    assert_eq!(result(&device).0, 4);
+    assert_eq!(left(&device).0, 4);
     device.poke(AREA.0, &old);
-    device.poke(RESULT, &[0; 8]);
+    device.poke(LEFT, &[0; 8]);
     // str r0, [r1]; b . in the application's own code, which the MPU lets run.
     let code = AREA.0 + 0x800;
     device.poke(code, &[0x08, 0x60, 0xFE, 0xE7]);
@@ -257,7 +266,9 @@ fn without_configuration_or_record_nothing_starts() {
     );
     for (name, change) in [
         ("two images", (|bytes| bytes[at::IMAGES] = 2) as fn(&mut [u8])),
-        ("next stage", |bytes| bytes[at::NEXT_STAGE] = 2),
+        ("next stage", |bytes| bytes[at::NEXT_STAGE] = 3),
+        // 129 KB: a region around it would let run what nobody verified.
+        ("area that is no region of the MPU", |bytes| bytes[at::AREA_SIZE + 1] = 4),
         ("area not aligned", |bytes| bytes[at::AREA_START] = 4),
         ("area outside of RAM", |bytes| bytes[at::AREA_START + 3] = 0x20),
         ("area too large", |bytes| bytes[at::AREA_SIZE + 2] = 8),
@@ -307,7 +318,7 @@ fn an_iloader_that_never_ends_is_ended_and_refused() {
         install_iloader(&mut board);
         let mut second = device(&board);
         second.boot();
-        assert_eq!(result(&second).0, MARK);
+        assert_eq!(left(&second).0, MARK);
     }
 }
 
@@ -358,7 +369,7 @@ fn an_installation_that_stops_is_ended_and_made_up_for() {
     assert!((60_000_000_000..66_000_000_000).contains(&waited), "{waited}");
     // Asked again, it installs what was downloaded.
     first.boot();
-    assert_eq!(result(&first).0, 2, "{}", first.console);
+    assert_eq!(left(&first).0, 2, "{}", first.console);
     assert_eq!(first.external(INSTALL, new.len()), new);
 }
 
@@ -368,8 +379,8 @@ fn an_installation_that_stops_is_ended_and_made_up_for() {
 fn an_application_may_use_the_watchdog_and_see_that_it_did() {
     let mut device = device(&installed(1, &Recipe::default().application(MARK, SIZE)));
     device.boot();
-    assert_eq!(result(&device).0, MARK);
-    device.poke(RESULT, &[0; 8]);
+    assert_eq!(left(&device).0, MARK);
+    device.poke(LEFT, &[0; 8]);
     // str r0, [r1]; wfi; b .-2 in the application's own code.
     let code = AREA.0 + 0x800;
     device.poke(code, &[0x08, 0x60, 0x30, 0xBF, 0xFD, 0xE7]);
@@ -378,10 +389,11 @@ fn an_application_may_use_the_watchdog_and_see_that_it_did() {
     device.machine.core.sleep = Sleep::Awake;
     device.machine.core.r[15] = code;
     device.boot();
-    assert_eq!(result(&device).0, MARK, "the boot that followed");
+    assert_eq!(left(&device).0, MARK, "the boot that followed");
     let mut liar = stirot_board(1);
     install_liar(&mut liar, None);
     device.poke(0x0800_0000, liar.flash());
+    device.poke(LEFT, &[0; 8]);
     device.reboot();
     assert_eq!(refusal(&device).0, codes::ILOADER_SILENT);
 }
@@ -404,11 +416,11 @@ fn a_large_image_is_verified_within_the_limit() {
     );
     let mut device = device(&board);
     device.boot();
-    assert_eq!(result(&device).0, MARK);
+    assert_eq!(left(&device).0, MARK);
     let whole = device.machine.core.instructions;
     // The same again with the image in RAM and the answer given: what RSS and STiRoT take for it.
     device.poke(AREA.0, &image);
-    device.poke(RESULT, &[0; 8]);
+    device.poke(LEFT, &[0; 8]);
     let code = AREA.0 + 0x800;
     device.poke(code, &[0x08, 0x60, 0xFE, 0xE7]);
     device.machine.core.r[0] = u32::from(Answer::Primary.bits());
@@ -419,32 +431,231 @@ fn a_large_image_is_verified_within_the_limit() {
     device.poke(AREA.0, &image);
     let before = device.machine.core.instructions;
     device.reboot();
-    assert_eq!(result(&device).0, MARK);
+    assert_eq!(left(&device).0, MARK);
     let verified = device.machine.core.instructions - before;
     println!("256 KB: {verified} instructions to verify, {whole} with the iLoader's copy");
     assert!(whole <= LIMIT && verified <= whole, "{whole} {verified}");
 }
 
-/// Of all RAM only the image executes, and it cannot be written.
+/// An application whose stack begins at `top`.
+fn with_stack(top: u32) -> Vec<u8> {
+    let mut payload = program("h7rs_app", AREA.0 + contract::IMAGE_HEADER.bytes(), &[MARK]);
+    payload[..4].copy_from_slice(&top.to_le_bytes());
+    payload
+}
+
+/// What `ironroot boot plan` shows for the product of these tests.
+fn plan(boot: BootPath, place: Place, open: Open) -> Plan {
+    let mut product = Product::new(Part::Stm32h7s7, boot, place, UpdateMode::Overwrite);
+    product.open = open;
+    Plan::resolve(&product).expect("a product that can be built")
+}
+
+/// A board that is configured as the plan says, with this image installed.
+fn planned(plan: &Plan, image: &[u8]) -> BoardH7 {
+    let mut board = installed(1, image);
+    let head = stirot_config_head(plan).expect("STiRoT is there");
+    let content = config(&signing_key(), |bytes| {
+        bytes[at::IMAGES..at::IMAGES + STIROT_CONFIG_HEAD].copy_from_slice(&head);
+    });
+    set_keys(&mut board, IROT_CONFIG, &content);
+    board
+}
+
+/// RBAR without VALID, and RASR, of all regions that are on.
+fn mpu(device: &Device) -> Vec<(u32, u32)> {
+    const RNR: u32 = 0xE000_ED98;
+    let mut core = device.machine.clone().core;
+    assert_eq!(core.debug_system_read(0xE000_ED94, Size::Word), Some(1), "on, without a background");
+    let mut row = |number: u32| {
+        core.debug_system_write(RNR, number, Size::Word).expect("the MPU is there");
+        let mut read = |address| core.debug_system_read(address, Size::Word).expect("the MPU is there");
+        (read(0xE000_ED9C), read(0xE000_EDA0))
+    };
+    (0..16).map(&mut row).filter(|(_, rasr)| rasr & 1 != 0).collect()
+}
+
+/// The same of a table of the plan, once RSSLIB has switched the region of the code on.
+fn rows(table: &MpuTable) -> Vec<(u32, u32)> {
+    table.iter().map(|region| (region.rbar() & !0x10, region.rasr() | 1)).collect()
+}
+
 #[test]
-fn the_mpu_keeps_the_application_in_its_region() {
+fn the_mpu_of_the_hand_off_is_the_plans() {
     let image = Recipe::default().application(MARK, SIZE);
-    let mut started = device(&installed(1, &image));
-    started.boot();
-    // b . in RAM beside the image; str r0, [r1]; b . in the image, at itself.
-    let beside = AREA.0 + AREA.1;
-    let inside = AREA.0 + 0x800;
-    started.poke(beside, &[0xFE, 0xE7]);
-    started.poke(inside, &[0x08, 0x60, 0xFE, 0xE7]);
-    for (pc, target) in [(beside, None), (inside, Some(inside))] {
-        let mut device = Device { machine: started.machine.clone(), console: String::new() };
-        device.machine.core.sleep = Sleep::Awake;
-        device.machine.core.r[1] = target.unwrap_or(0);
-        device.machine.core.r[15] = pc;
-        device.run(20);
-        // The example has no handlers: a fault locks the core up.
-        assert!(device.machine.core.lockup, "{pc:#x}");
+    for open in Open::ALL.iter().copied() {
+        let plan = plan(BootPath::Stirot, Place::InternalRam, open);
+        let mut device = device(&planned(&plan, &image));
+        device.boot();
+        assert_eq!(left(&device), (MARK, u32::from(Hdpl::Level3.bits())), "{open:?}");
+        assert_eq!(mpu(&device), rows(&plan.mpu_hand_off), "{open:?}");
     }
+    let plan = plan(BootPath::StirotOemurot, Place::ExternalFlash, Open::Sram);
+    let mut device = device(&planned(&plan, &image_with_stack_in_dtcm()));
+    device.boot();
+    assert_eq!(left(&device), (MARK, u32::from(Hdpl::Level2.bits())));
+    assert_eq!(mpu(&device), rows(&plan.mpu_second_stage.expect("a second stage")));
+    // ST's own configuration says nothing of it: the default.
+    let mut device = self::device(&installed(1, &image));
+    device.boot();
+    assert_eq!(
+        mpu(&device),
+        rows(&self::plan(BootPath::Stirot, Place::InternalRam, Open::AhbSram2).mpu_hand_off)
+    );
+}
+
+/// A second stage has its stack in DTCM.
+fn image_with_stack_in_dtcm() -> Vec<u8> {
+    Recipe::default().image(&with_stack(0x2001_0000))
+}
+
+/// Boots an application that touches an address.
+#[track_caller]
+fn reach(open: Open, address: u32, touch: Touch) -> Reached {
+    let payload = program("h7rs_reach", AREA.0 + contract::IMAGE_HEADER.bytes(), &[touch.word(address)]);
+    let plan = plan(BootPath::Stirot, Place::InternalRam, open);
+    let mut device = device(&planned(&plan, &Recipe::default().image(&payload)));
+    device.boot();
+    Reached::of(&device)
+}
+
+/// All but what `open` names is closed on the device, and what `app check` believes open is.
+#[test]
+fn the_application_reaches_what_the_plan_has_open() {
+    const PRECISE: u32 = 0x82;
+    let (vectors, record) = (AREA.0 + 0x400, contract::HAND_OFF.start().value());
+    let uid = chip::UNIQUE_ID.start().value();
+    for open in Open::ALL.iter().copied() {
+        let fault = |address, touch| {
+            let found = reach(open, address, touch);
+            assert_eq!(found, Reached::Fault(PRECISE, Some(address)), "{open:?} {address:#010x} {touch:?}");
+        };
+        let done = |address, touch| {
+            let found = reach(open, address, touch);
+            assert!(matches!(found, Reached::Done(_)), "{open:?} {address:#010x} {touch:?} {found:?}");
+        };
+        for closed in [
+            chip::ITCM.start().value() + 4,
+            chip::FLASH.start().value(),
+            INSTALL,
+            chip::XSPI2.start().value(),
+            0x5200_0000,
+        ] {
+            fault(closed, Touch::Read);
+        }
+        for kept in [record, vectors, uid] {
+            fault(kept, Touch::Write);
+            done(kept, Touch::Read);
+        }
+        for shared in [0x3000_4000, 0x3000_6FFC, contract::CONFIRMATION_FLAG.start().value()] {
+            done(shared, Touch::Write);
+        }
+        for ram in [
+            chip::DTCM.start().value(),
+            chip::AXI_SRAM2.start().value(),
+            chip::AXI_SRAM4.start().value(),
+            chip::AHB_SRAM1.start().value(),
+            0x3000_7000,
+        ] {
+            match open {
+                Open::AhbSram2 => {
+                    fault(ram, Touch::Read);
+                    fault(ram, Touch::Write);
+                }
+                Open::Sram => done(ram, Touch::Write),
+            }
+        }
+        // Nothing of what ran before executes, nor RAM.
+        for code in [chip::FLASH.start().value(), 0x1FF0_4000, 0x2402_0000, 0x3000_5100] {
+            assert_eq!(reach(open, code, Touch::Call), Reached::Fault(0x01, None), "{open:?} {code:#010x}");
+        }
+    }
+}
+
+/// What lies in the slot behind the image, the iLoader copies too, and it would lie where code executes.
+#[test]
+fn what_nobody_signed_behind_the_image_is_gone() {
+    let target = AREA.0 + 0x1_0000;
+    let payload = program("h7rs_reach", AREA.0 + 0x400, &[Touch::Call.word(target)]);
+    let image = Recipe::default().image(&payload);
+    let mut board = installed(1, &image);
+    // bx lr, and all of the rest of the slot, from the last byte of the image on.
+    let rest = [0x70, 0x47].repeat((AREA.1 as usize - image.len()) / 2);
+    assert!(board.preload_external(INSTALL + AREA.1 - rest.len() as u32, &rest));
+    let mut device = device(&board);
+    device.boot();
+    // Zeros are instructions that do nothing; behind the area is what does not execute.
+    assert_eq!(Reached::of(&device), Reached::Fault(0x01, None));
+    let ram = device.peek(AREA.0, AREA.1);
+    let signed = 0x400 + payload.len();
+    assert!(ram[0x400..signed] == payload[..], "the application is complete");
+    // The protected TLVs are signed, and small.
+    assert!(ram[signed + 64..].iter().all(|byte| *byte == 0), "something is left behind the image");
+}
+
+/// The last byte before the next turn of a fast copy, and one area that is full.
+#[test]
+fn an_image_of_any_length_is_complete_and_alone() {
+    for length in [1021, 1022, 1023, 1024, 1025, 31 * 1024 + 7] {
+        let mut payload = program("h7rs_app", AREA.0 + 0x400, &[MARK]);
+        payload.resize(length, 0xA5);
+        let mut device = device(&installed(1, &Recipe::default().image(&payload)));
+        device.boot();
+        assert_eq!(left(&device).0, MARK, "{length}");
+        let ram = device.peek(AREA.0, AREA.1);
+        assert!(ram[0x400..0x400 + length] == payload[..], "{length}");
+        assert!(ram[0x400 + length + 64..].iter().all(|byte| *byte == 0), "{length}");
+    }
+}
+
+/// OEMuRoT runs in RAM, which no level hides: RSSLIB wipes it as it leaves, whatever the product has open.
+#[test]
+fn the_application_finds_nothing_of_the_second_stage() {
+    let room = map::OEMUROT_CODE;
+    // The first two are built with all of the internal RAM open.
+    for (stage, is_open) in [
+        (OwnStage::new(Part::Stm32h7s7, Run::InternalRam, false).behind_another(), true),
+        (OwnStage::new(Part::Stm32h7s7, Run::ExternalFlash, true).behind_another(), true),
+        (
+            OwnStage::new(Part::Stm32h7s7, Run::ExternalRam, true)
+                .behind_another()
+                .of_product("unusual-second"),
+            false,
+        ),
+    ] {
+        for address in [room.start().value(), room.start().value() + 0x400, 0x2000_0000, 0x2000_FFC0] {
+            let header = usize::try_from(stage.plan().slots.header.bytes()).expect("a header");
+            let mut board = two_stages(&stage);
+            let builder = h7rs::builder(1).header_size(header as u16);
+            let key = signing_key();
+            let payload = stage.program("h7rs_reach", &[Touch::Read.word(address)]);
+            let image = builder.build(&payload, Some(&key as &dyn Signer), &mut Software).expect("an image");
+            h7rs::download(&mut board, &stage, &image, true);
+            let mut device = device(&board);
+            let console = device.boot().to_owned();
+            assert!(console.contains("ironroot oemurot"), "{stage:?}\n{console}");
+            let expected = if is_open { Reached::Done(0) } else { Reached::Fault(0x82, Some(address)) };
+            assert_eq!(Reached::of(&device), expected, "{stage:?} {address:#010x}\n{console}");
+            // The MPU is the application's to change, so a closed region is not enough.
+            let left = device.peek(room.start().value(), room.size().bytes());
+            assert!(left.iter().all(|byte| *byte == 0), "{stage:?}: something of the stage is left");
+        }
+    }
+}
+
+/// The record says what the port is: open for development, closed in the field, and open where debug authentication opened it.
+#[test]
+fn the_record_says_whether_debug_is_closed() {
+    let image = Recipe::default().application(MARK, SIZE);
+    let mut board = installed(1, &image);
+    board.options_mut().rotsr =
+        board.options_mut().rotsr & !0xFF00 | u32::from(DebugAuthentication::Delegated.bits()) << 8;
+    board.options_mut().nvsr = u32::from(NVSTATE_OPEN);
+    let mut provisioning = device(&board);
+    provisioning.boot();
+    assert_eq!(provisioning.machine.core.bus.product_state(), ProductState::Provisioning);
+    assert!(provisioning.machine.core.bus.debug_state().is_ok());
+    assert!(!provisioning.hand_off().expect("a record").debug_closed);
 }
 
 #[test]
@@ -455,5 +666,5 @@ fn one_damaged_record_does_not_stop_a_device() {
     set_keys(&mut board, STIROT_DATA, &[damaged, data(1)].concat());
     let mut device = device(&board);
     device.boot();
-    assert_eq!(result(&device).0, MARK);
+    assert_eq!(left(&device).0, MARK);
 }

@@ -38,7 +38,7 @@ use ironroot_image::Version;
 use ironroot_layout::{Address, stm32h735};
 
 use crate::crc::crc32;
-use crate::update::{Action, ImageReport, MAX_IMAGES, Mode, Report};
+use crate::update::{Action, ImageReport, MAX_REPORTED, Mode, Report};
 
 /// Length of the record.
 pub const RECORD_LEN: usize = 256;
@@ -83,7 +83,7 @@ const _: () = {
     assert!(AT_KEY_ID == AT_DIGEST + 32);
     assert!(AT_CRC + 4 == RECORD_LEN);
     assert!(AT_LENGTH == AT_VERSION + 2 && AT_STAGE == AT_CODE + 2);
-    assert!(AT_COUNT == AT_KEY_ID + 8 && AT_IMAGES + MAX_IMAGES * IMAGE_LEN <= AT_CRC);
+    assert!(AT_COUNT == AT_KEY_ID + 8 && AT_IMAGES + MAX_REPORTED * IMAGE_LEN <= AT_CRC);
     // Whatever RAM holds after power-on must not look like a decision.
     assert!(BOOTED != 0 && BOOTED != u32::MAX && (BOOTED ^ REFUSED).count_ones() == 32);
 };
@@ -266,10 +266,10 @@ impl HandOff {
         }
         let [count] = get(record, AT_COUNT);
         let count = usize::from(count);
-        if (format == PLAIN) != (count == 0) || count > MAX_IMAGES {
+        if (format == PLAIN) != (count == 0) || count > MAX_REPORTED {
             return Err(HandOffError::Corrupt);
         }
-        let mut images = [ImageReport::default(); MAX_IMAGES];
+        let mut images = [ImageReport::default(); MAX_REPORTED];
         for (index, image) in images.iter_mut().take(count).enumerate() {
             *image =
                 decode_image(&get(record, AT_IMAGES + index * IMAGE_LEN)).ok_or(HandOffError::Corrupt)?;

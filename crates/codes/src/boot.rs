@@ -182,14 +182,14 @@ codes! {
         "Nothing was started.",
         "Provision the configuration (.obk) of this boot stage again.";
     3804 EXTERNAL_FLASH_ABSENT Device: "The external flash does not answer",
-        "It does not give its identification: not fitted, not supplied, or at the other interface.",
+        "It does not give its identification, or stays busy: not fitted, not supplied, defective, or at the other interface.",
         "Nothing was started.",
         "Check the board, and that the firmware is built for its part: the STM32H7S has the flash at XSPI1, the STM32H7R at XSPI2.";
     3805 EXTERNAL_RAM_ABSENT Device: "The external RAM does not answer",
         "What was written to it does not read back.",
         "Nothing was started: the application would run from there.",
         "Check the board, and that the firmware is built for its part.";
-    3806 MEMORY_KEY_REFUSED Device: "The encryption of the external flash could not be set up",
+    3806 MEMORY_KEY_REFUSED Device: "The encryption of an external memory could not be set up",
         "The hardware key is not there, the random source failed, or the memory cipher engine did not take its key.",
         "Nothing was started.",
         "Reset once; if it comes back, the chip is faulty or has no memory cipher engine.";
@@ -201,4 +201,8 @@ codes! {
         "The service that raises the protection level and jumps returned.",
         "Nothing was started.",
         "Check that the chip's system flash is intact; on a virtual device make a new board.";
+    3809 PROTECTION_NOT_IN_FORCE Device: "A protection of the product is not in force on this chip",
+        "The product state is closed or locked, and write protection, hidden area, RAM ECC or brown-out level are not as planned.",
+        "Nothing was started: the boot code could be changed or read.",
+        "Compare the chip's options with `ironroot boot plan`. By regression and a new provisioning they are set again.";
 }

@@ -122,7 +122,7 @@ codes! {
         "Nothing was started.",
         "Provision the STiROT configuration (destination 0x108).";
     4352 STIROT_CONFIG Device: "The configuration of the first stage cannot be used",
-        "An area is not aligned, not in its memory, or too large; or a key has not the expected form.",
+        "An area is not aligned, not in its memory, too large, or no region of the MPU; or a key has not the expected form.",
         "Nothing was started.",
         "Correct the value in STiROT_Config and provision again (state Provisioning).";
     4353 STIROT_STATE Device: "The product state is below the one that the configuration demands",
@@ -154,9 +154,9 @@ codes! {
         "The image was refused.",
         "Make the image with an encryption key.";
     4360 STIROT_VECTORS Verification: "The image has no usable vector table",
-        "Stack pointer or entry behind the header do not lie in RAM and in the image.",
+        "The entry behind the header does not lie in the image, or the stack pointer not in RAM that is open at the start.",
         "The image was refused.",
-        "Link the application for the load address plus 0x400.";
+        "Link the application for the load address plus 0x400, with its stack in the RAM that `ironroot boot plan` shows.";
     4361 STIROT_DATA_WRITE Device: "The version of the installed image could not be recorded",
         "The option-byte keys did not take the record.",
         "The image was started; older images are still accepted.",

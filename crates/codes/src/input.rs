@@ -37,8 +37,8 @@ codes! {
         "The number is not a code, or it belongs to a newer version of Ironroot.",
         "Nothing was explained.",
         "Check the number; `ironroot explain --list` lists every code of this version.";
-    1009 NOT_CONFIRMED NotConfirmed: "An irreversible step was not confirmed",
-        "The command changes something that cannot be undone, and the device id was not typed or did not match.",
+    1009 NOT_CONFIRMED NotConfirmed: "A step that cannot simply be undone was not confirmed",
+        "The command changes something that cannot be undone, or by an erase of the device only, and the device id was not typed or did not match.",
         "Nothing was changed.",
         "Read the plan that was printed; if you want it, repeat the command and type the id of this device.";
     1010 INTERRUPTED Interrupted: "The command was interrupted",
@@ -203,10 +203,10 @@ codes! {
         "The first word of the vector table must be an 8-byte aligned address inside, or at the end of, a RAM of the chip.",
         "Nothing was signed: the device would refuse this image at boot.",
         "Check that the vector table is the first thing in flash and that the stack symbol is right.";
-    1210 APP_BAD_ENTRY Usage: "The application's reset vector is not in the application",
-        "The second word of the vector table must be a Thumb address (odd) inside the signed bytes.",
-        "Nothing was signed: the device would refuse this image at boot.",
-        "Check that the vector table is the first thing in flash and that the reset handler is kept.";
+    1210 APP_BAD_ENTRY Usage: "A vector of the application does not lead into it",
+        "The reset vector, the second word of the table, must be a Thumb address (odd) inside the signed bytes; so must every other vector that is not zero.",
+        "Nothing was signed: the device would refuse this image at boot, or fault with the exception or interrupt.",
+        "Check that the vector table is the first thing in flash and that the handlers are kept.";
     1211 APP_UNKNOWN_FORMAT Usage: "The application file is neither ELF, Intel HEX nor raw binary",
         "The content matches no known format, or the name says another format than the content.",
         "Nothing was signed or written.",
@@ -244,6 +244,10 @@ codes! {
         "At least one check failed; the findings have their own codes, addresses and remedies.",
         "Nothing was written.",
         "Work through the findings; `ironroot app adapt` writes what the linker needs.";
+    1220 LINKER_SCRIPT Usage: "The linker script cannot be adapted",
+        "Its MEMORY command is not understood to the last word, or does not say which memory the code goes to.",
+        "Nothing was written, the script least of all: a guess could move or lose a memory without a word.",
+        "Mend what the message names, or include memory.x of `ironroot app adapt -o DIR` in the place of MEMORY.";
 
     1301 BAD_VERSION Usage: "The version cannot be read",
         "A version is major.minor.revision with an optional +build; the limits are 255, 255, 65535 and 4294967295.",

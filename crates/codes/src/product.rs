@@ -1,6 +1,6 @@
 //! IR-19xx: what is refused of the description of a product (`ironroot.toml`), before anything is built from it.
 //! 1901 to 1906 how it is written, 1907 to 1911 choices that exclude each other, 1912 to 1924 room and places, 1925 to 1930
-//! protections, clocks and keys.
+//! protections, clocks and keys, 1931 room again.
 
 use crate::table::codes;
 
@@ -127,4 +127,8 @@ codes! {
         "Trailers of OEMiRoT are those of an alignment of 8 bytes or less, images for STiRoT are aligned to 16.",
         "Nothing was built.",
         "Remove image.align, or take the value that the message names.";
+    1931 PRODUCT_NO_ROOM Usage: "Image header or trailer leave no room in the slots",
+        "Every slot begins with the header and ends with room for TLVs and trailer; what is left holds no application.",
+        "Nothing was built.",
+        "Reduce the entry that the message names or remove it, its default fits; or make the slots larger.";
 }

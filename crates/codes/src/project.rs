@@ -37,6 +37,18 @@ codes! {
         "Its length does not fit its header, its destination is none of this family, or its SHA-256 is wrong.",
         "Nothing was written.",
         "Make the file again from its configuration.";
+    8009 ST_NO_PRODUCT Usage: "The project files do not make a product description",
+        "They are for another family than the STM32H7R/S, or one that the boot path needs is missing.",
+        "Nothing was written.",
+        "Name configuration and image description of every stage of one STM32H7R/S project.";
+    8010 ST_FILES_CONTRADICT Usage: "The project files contradict each other",
+        "They are of different projects, or two of them say the same thing differently.",
+        "Nothing was written.",
+        "Name the files of one project; the message names what differs.";
+    8011 ST_SAME_OUTPUT Usage: "Two results of the project files have the same name",
+        "One would replace the other.",
+        "Nothing was written.",
+        "Import them one at a time, or change Output in one of them.";
 
     8101 PROVISION_OTHER_JOURNAL Usage: "The journal belongs to another device or product",
         "It names another device, or was begun with other inputs: description, keys, boot code or images.",
@@ -46,10 +58,11 @@ codes! {
         "A line before the last is no record. An incomplete last line alone is what an interruption leaves, and is dropped.",
         "Nothing was changed.",
         "Restore the journal; or move it away and run again: what is on the device is recognised.";
-    8103 PROVISION_UNFINISHED Usage: "A provisioning of this device was begun and not finished",
-        "Its journal has no end.",
+    8103 PROVISION_UNFINISHED Usage: "A provisioning of this device with other inputs was begun and not finished",
+        "Its journal has no end, and this command has another description, key, boot code or image.",
         "Nothing was changed.",
-        "Run `ironroot provision resume` with the same arguments.";
+        "Repeat the command that was interrupted, with its inputs: it goes on. To begin with these inputs instead, move the journal away: \
+         what is on the device is recognised.";
     8104 PROVISION_NOTHING_TO_RESUME Usage: "There is no provisioning to resume",
         "There is no journal, or it has its end.",
         "Nothing was changed.",
@@ -100,4 +113,10 @@ codes! {
         "The bootloader of the part does not write external memories; the board's loader does.",
         "The external flash is as it was.",
         "Program the image with the loader that the message names, then repeat with --external-programmed.";
+    8116 PROVISION_DIFFERS Verification: "The device is not what the product describes",
+        "Something that was read back differs from the description, the boot code or the image that was named; or nothing that is installed \
+         starts.",
+        "Nothing was changed; the report is complete.",
+        "Finish it with `ironroot provision run`. A closed device is brought back by a regression first, or gets an update if only its \
+         image differs.";
 }

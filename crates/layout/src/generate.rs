@@ -21,7 +21,7 @@ use crate::Region;
 use crate::description::Description;
 use crate::stm32h7rs::contract::{CONFIRM, CONFIRMATION_FLAG, HAND_OFF, RAM_ECC_HANDLE};
 use crate::stm32h7rs::map;
-use crate::stm32h7rs::product::{MpuTable, Plan, Stage};
+use crate::stm32h7rs::product::{Guarded, MpuTable, OptionStep, Plan, Stage};
 
 /// Which program it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,7 +162,8 @@ fn settings(plan: &Plan) -> Vec<Constant> {
     ]
 }
 
-const SOURCE: &str = "Generated from ironroot.toml: change it there";
+/// In the first line of every generated file: such a file may be written anew, any other may be somebody's own.
+pub const SOURCE: &str = "Generated from ironroot.toml: change it there";
 
 // Writing to a String cannot fail, here and below.
 fn linker(program: &Program) -> String {
@@ -269,6 +270,7 @@ fn stage_rust(out: &mut String, plan: &Plan) {
         ("OPEN", "::ironroot_layout::stm32h7rs::product::Open", typed("Open", product.open)),
         ("RAM_ECC", "bool", format!("{}", product.ram_ecc)),
         ("CORE_MHZ", "u32", format!("{}", product.clocks.core_mhz)),
+        ("GUARDED_OPTIONS", "&[::ironroot_layout::stm32h7rs::product::Guarded]", guarded(plan)),
         ("MPU_INIT", TABLE, plan.mpu_init.as_ref().map_or_else(|| "[[0, 0]; 16]".into(), table)),
         ("MPU_HAND_OFF", TABLE, table(&plan.mpu_hand_off)),
     ];
@@ -282,6 +284,19 @@ const TABLE: &str = "[[u32; 2]; 16]";
 
 fn typed(kind: &str, value: impl core::fmt::Debug) -> String {
     format!("::ironroot_layout::stm32h7rs::product::{kind}::{value:?}")
+}
+
+/// The options that a closed product insists on.
+fn guarded(plan: &Plan) -> String {
+    let items: Vec<String> = plan
+        .option_steps()
+        .filter_map(OptionStep::guarded)
+        .map(|Guarded { address, mask, value }| {
+            const NAME: &str = "::ironroot_layout::stm32h7rs::product::Guarded";
+            format!("{NAME} {{ address: {address:#010x}, mask: {mask:#x}, value: {value:#x} }}")
+        })
+        .collect();
+    format!("&[{}]", items.join(", "))
 }
 
 /// RBAR and RASR of all regions.

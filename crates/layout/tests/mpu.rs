@@ -2,7 +2,11 @@
 //! that is proposed is the least that has one. The oracle knows only what the architecture says of RBAR and RASR (ARMv7-M
 //! B3.5.8 and B3.5.9): it tries every size and every choice of eighths.
 
-use ironroot_layout::stm32h7rs::product::{HandOff, Open, hand_off_table};
+use ironroot_layout::stm32h7rs::Part;
+use ironroot_layout::stm32h7rs::product::{
+    BootPath, HandOff, Open, Place, Plan, Product, Rows, UpdateMode, confine, hand_off_table,
+};
+use ironroot_layout::stm32h7rs::rsslib::LIBRARY;
 use ironroot_layout::{Address, Region, Size};
 use proptest::prelude::*;
 
@@ -125,6 +129,102 @@ fn areas_at_boundaries() {
     }
 }
 
+/// The rows of a plan's hand-off, and where its application runs.
+fn hand_off(product: &Product) -> (Rows, Region) {
+    let plan = Plan::resolve(product).expect("a product that can be built");
+    (plan.mpu_hand_off.registers().map(|(rbar, rasr)| [rbar, rasr]), plan.application.run)
+}
+
+/// Whether code executes at an address when RSSLIB has switched the application's region on: the highest region that has it says.
+fn executes(rows: &Rows, address: u64) -> bool {
+    let mut found = false;
+    for (number, [rbar, rasr]) in rows.iter().enumerate() {
+        let on = rasr & 1 == 1 || number == usize::from(APPLICATION);
+        if on && covered(rbar & !0x1F, *rasr).iter().any(|(start, end)| (*start..*end).contains(&address)) {
+            found = rasr >> 28 & 1 == 0 && rasr >> 24 & 7 != 0;
+        }
+    }
+    found
+}
+
+/// Cuts a table to an image of so many bytes, and looks at every end of every region, and on both sides of the image's.
+fn check_confined(product: &Product, size: u32) {
+    let (before, run) = hand_off(product);
+    let (start, end) = (run.start().value(), run.start().value().wrapping_add(size));
+    let mut rows = before;
+    let Some(stop) = confine(&mut rows, run, Address::new(end)) else {
+        assert_eq!(rows, before, "nothing changes");
+        assert!(size == 0 || size > run.size().bytes(), "{product:?} {size:#x} of {run}");
+        return;
+    };
+    let stop = stop.value();
+    assert!(stop >= end && stop <= run.end().value(), "{product:?} {size:#x}: {stop:#x}");
+    // With the fewest regions that a product leaves, two thousandths; nothing at all of a small image.
+    assert!(stop - end < (size / 512).max(32), "{product:?} {size:#x}: {} bytes too many", stop - end);
+    let mut probes =
+        vec![start, end - 1, stop - 1, stop, run.end().value() - 4, run.end().value(), start - 4];
+    probes.extend((0..64).map(|part| start + (u64::from(run.size().bytes()) * part / 64) as u32));
+    for [rbar, rasr] in rows.into_iter().filter(|row| row[1] != 0) {
+        probes.extend(
+            covered(rbar & !0x1F, rasr).iter().flat_map(|(a, b)| [*a as u32, *b as u32, (*b - 1) as u32]),
+        );
+    }
+    for address in probes {
+        let inside = (start..stop).contains(&address) || LIBRARY.contains(Address::new(address));
+        assert_eq!(executes(&rows, u64::from(address)), inside, "{product:?} {size:#x} {address:#010x}");
+    }
+    for (number, (row, old)) in rows.iter().zip(&before).enumerate() {
+        let changed = row != old;
+        assert!(!changed || old[1] & 1 == 0, "region {number} was in use");
+        assert!(!changed || row[1] >> 24 & 7 == 0b101, "region {number} can be written");
+    }
+}
+
+fn stage_products() -> Vec<Product> {
+    let mut products = Vec::new();
+    for (part, boot) in [
+        (Part::Stm32h7s7, BootPath::Oemirot),
+        (Part::Stm32h7r7, BootPath::Oemirot),
+        (Part::Stm32h7s7, BootPath::StirotOemurot),
+    ] {
+        for &place in Place::ALL {
+            for &open in Open::ALL {
+                products.push(Product { open, ..Product::new(part, boot, place, UpdateMode::Swap) });
+            }
+        }
+    }
+    products
+}
+
+#[test]
+fn only_the_image_executes_whatever_its_size() {
+    for product in stage_products() {
+        let (_, run) = hand_off(&product);
+        let whole = run.size().bytes();
+        for size in [
+            0,
+            1,
+            31,
+            32,
+            33,
+            0x440,
+            0x1234,
+            0x7FE1,
+            0x8000,
+            0x1_0020,
+            0x1_EC00,
+            0x1_FFE4,
+            whole - 1,
+            whole,
+            whole + 1,
+        ] {
+            if size <= whole + 1 {
+                check_confined(&product, size);
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -143,5 +243,13 @@ proptest! {
     #[test]
     fn any_area(start in any::<u32>(), size in any::<u32>(), coarse in 0u32..28) {
         check(start >> coarse << coarse, size >> coarse << coarse);
+    }
+
+    #[test]
+    fn only_the_image_executes(which in any::<prop::sample::Index>(), size in 0u32..0x20_0000) {
+        let products = stage_products();
+        let product = which.get(&products);
+        let (_, run) = hand_off(product);
+        check_confined(product, size % (run.size().bytes() + 2));
     }
 }

@@ -91,6 +91,12 @@ fn stirot_gets_what_st_configures() {
     assert_eq!((head[2], two.stage.expect("a stage").code.start().value()), (1, 0x2400_0400));
     assert_eq!(two.image.verifier, ImageFor::OwnStage);
     assert_eq!(stirot_config_head(&st_default()), None);
+    // So is what it says of the RAM that is open; without it, the default.
+    let mut wide = plan.product;
+    wide.open = Open::Sram;
+    let wide = Plan::resolve(&wide).expect("a product that can be built");
+    assert_eq!(stirot_config_head(&wide).expect("a configuration")[2], 2);
+    assert_eq!(wide.mpu_second_stage, None);
 }
 
 #[test]
@@ -244,6 +250,22 @@ fn check_mpu(plan: &Plan) {
         let devices = peripheral_window().contains(address) && !HPDMA.contains(address);
         let writable = (external || open || devices || SHARED.contains(address)) && !run;
         assert_eq!(rights.write, writable, "{address} {rights:?}");
+    }
+    assert_eq!(plan.mpu_second_stage.is_some(), plan.product.boot == BootPath::StirotOemurot);
+    if let Some(table) = &plan.mpu_second_stage {
+        // STiRoT starts the stage as it would an application, and the stage has stack and data in DTCM.
+        let mut registers = table.registers();
+        assert_eq!(registers[14].1 & 1, 0, "the stage's region is off until RSSLIB switches it on");
+        registers[14].1 |= 1;
+        for probe in probes(plan) {
+            let address = Address::new(probe);
+            let rights = look_up(&registers, probe);
+            let library = rsslib::LIBRARY.contains(address);
+            assert_eq!(rights.execute, within(stage, address) || library, "{address} {rights:?}");
+            let ram = [chip::DTCM, Open::AhbSram2.area(), SHARED].iter().any(|area| area.contains(address));
+            let devices = peripheral_window().contains(address) && !HPDMA.contains(address);
+            assert_eq!(rights.write, ram || devices, "{address} {rights:?}");
+        }
     }
     let Some(init) = &plan.mpu_init else { return };
     let registers = init.registers();

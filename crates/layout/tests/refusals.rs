@@ -163,6 +163,8 @@ const CASES: &[Case] = &[
     added(codes::PRODUCT_UNPROTECTED, "[protections]\nhide = «false»\n"),
     stirot(added(codes::PRODUCT_LOADER_HIDDEN, "[protections]\nhide = «true»\n")),
     stirot(added(codes::PRODUCT_ENCRYPTION, "[image]\nencrypt = «false»\n")),
+    added(codes::PRODUCT_NO_ROOM, "[image]\nheader = «0x1000_0000»\n"),
+    added(codes::PRODUCT_NO_ROOM, "[slots]\ntrailer = «\"2M\"»\n"),
     added(codes::PRODUCT_ALIGN, "[image]\nalign = «16»\n"),
     added(codes::PRODUCT_ALIGN, "[image]\nalign = «3»\n"),
 ];
@@ -205,10 +207,10 @@ fn each_refusal_has_its_code_and_points_at_the_entry() {
             wrong.push_str(&format!("{} accepted:\n{text}\n", case.code));
             continue;
         };
-        let found = (problem.code, problem.place.line, problem.place.column, problem.place.length);
+        let found = problem.place.map(|place| (place.line, place.column, place.length));
         let shown = problem.to_string();
         let head = format!("ironroot.toml:{line}:{column}: {}", case.code);
-        if found != (case.code, line, column, length) || !shown.starts_with(&head) {
+        if problem.code != case.code || found != Some((line, column, length)) || !shown.starts_with(&head) {
             wrong.push_str(&format!("expected {head}, {length} characters:\n{shown}\n\n"));
         }
     }
@@ -240,9 +242,66 @@ fn a_slip_gets_the_name_that_was_meant() {
 fn the_other_entry_is_named_with_its_line() {
     let text = format!("{BASE}[memories]\nram-ecc = true\n[options]\nECC_ON_SRAM = 1\n");
     let problem = judge(&text).expect_err("said twice");
-    let (path, place) = problem.with.expect("two entries");
-    assert_eq!((path, place.line), ("memories.ram-ecc", 11));
+    let [(entry, Some(place))] = problem.with[..] else { panic!("{problem}") };
+    assert_eq!((entry.path(), place.line), ("memories.ram-ecc", 11));
     assert!(problem.to_string().contains("memories.ram-ecc: line 11"), "{problem}");
+}
+
+/// What is not in the file has no line: it is said to be a default, and what is in the file is pointed at.
+#[test]
+fn a_default_is_not_given_a_line() {
+    let refused = |added: &str| judge(&format!("{BASE}{added}")).expect_err(added).to_string();
+    let clock = refused("[clocks]\ncore = 400\n");
+    assert!(clock.starts_with("ironroot.toml:11:8: IR-1925"), "{clock}");
+    assert!(clock.ends_with("   = memories.ram-ecc: not in the file, by default true"), "{clock}");
+    assert!(!clock.contains(": line"), "{clock}");
+    // The table of the default is there, and says nothing of it.
+    let clock = refused("[clocks]\ncore = 400\n[memories]\nexternal-flash.size = \"64M\"\n");
+    assert!(clock.ends_with("   = memories.ram-ecc: not in the file, by default true"), "{clock}");
+    // The rule blames the certificate, which nobody wrote.
+    let locked = refused("[protections]\nstate = \"locked\"\n");
+    assert!(locked.starts_with("ironroot.toml:11:9: IR-1926"), "{locked}");
+    assert!(locked.ends_with("= protections.debug: not in the file, by default \"certificate\""), "{locked}");
+    // And the size of the scratch area, of which only the offset was written.
+    let scratch = refused("[slots.scratch]\noffset = \"8M\"\n");
+    assert!(
+        scratch.starts_with("ironroot.toml:11:10: IR-1910 slots.scratch.offset has no meaning"),
+        "{scratch}"
+    );
+    let stage = refused("[stage]\ncode-room = \"48K\"\ndownload.offset = \"1M\"\n");
+    assert!(
+        stage.starts_with("ironroot.toml:12:19: IR-1910 stage.download.offset has no meaning"),
+        "{stage}"
+    );
+    let reach = refused("[slots]\ndownload.offset = \"127M\"\n");
+    assert!(reach.starts_with("ironroot.toml:11:19: IR-1914"), "{reach}");
+    // Nothing in the file has a part in it: the file alone is named.
+    let key = judge(&BASE.replace("[keys]\nsign = \"a\"\nencrypt = \"b\"\ndebug = \"c\"\n", ""))
+        .expect_err("no keys");
+    assert_eq!(
+        (key.code, key.place, key.at()),
+        (codes::PRODUCT_ENTRY_MISSING, None, "ironroot.toml".to_owned())
+    );
+    assert!(key.excerpt().starts_with("= product.boot: line 3"), "{key}");
+}
+
+/// The entry that takes the room is blamed, and not the slot that would have to be as large as it.
+#[test]
+fn a_header_or_trailer_without_room_is_what_is_refused() {
+    let refused = |added: &str| judge(&format!("{BASE}{added}")).expect_err(added);
+    let header = refused("[image]\nheader = 0x10000000\n");
+    assert_eq!(header.code, codes::PRODUCT_NO_ROOM);
+    assert!(
+        header.message.starts_with("image.header takes 262144 KB of each slot, which has 2048 KB"),
+        "{header}"
+    );
+    assert!(header.code.entry().is_some_and(|entry| entry.remedy.contains("remove it")), "{header}");
+    // The larger of the two.
+    let both = refused("[slots]\ntrailer = \"4M\"\n[image]\nheader = \"3M\"\n");
+    assert!(both.message.starts_with("slots.trailer takes"), "{both}");
+    // Both are as usual: it is the slot.
+    let slot = refused("[slots]\ninstalled.size = \"12K\"\ndownload.size = \"12K\"\n");
+    assert_eq!(slot.code, codes::PRODUCT_SLOT_TOO_SMALL);
 }
 
 #[test]

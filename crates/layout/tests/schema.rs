@@ -1,7 +1,9 @@
-//! The JSON schema for editors: the file is the generated one, and agrees with the reader.
+//! The JSON schema for editors and the tables for people: both are the generated ones, and agree with the reader.
 
 use boon::{Compiler, SchemaIndex, Schemas};
-use ironroot_layout::description::{Description, schema};
+use ironroot_layout::description::{Description, reference, schema};
+use ironroot_layout::stm32h7rs::Part;
+use ironroot_layout::stm32h7rs::product::{BootPath, Entry, Place, Preset, Product, UpdateMode};
 use serde_json::Value;
 
 fn root(path: &str) -> std::path::PathBuf {
@@ -30,6 +32,118 @@ fn the_file_is_the_generated_one() {
         std::fs::write(&path, schema()).expect("the file can be written");
     }
     assert_eq!(std::fs::read_to_string(path).expect("the file"), schema(), "UPDATE=1 writes it anew");
+}
+
+/// What stands between these lines of docs/product-description.md is generated.
+const MARKS: [&str; 2] = [
+    "<!-- from the table of entries, crates/layout/src/stm32h7rs/product/entry.rs; UPDATE=1 cargo test -p ironroot-layout writes it -->\n",
+    "<!-- end of the table of entries -->\n",
+];
+
+/// `UPDATE=1 cargo test` writes the tables anew.
+#[test]
+fn the_tables_of_the_documentation_are_the_generated_ones() {
+    let path = root("docs/product-description.md");
+    let text = std::fs::read_to_string(&path).expect("the file");
+    let (before, rest) = text.split_once(MARKS[0]).expect("the first mark");
+    let (_, after) = rest.split_once(MARKS[1]).expect("the second mark");
+    let wanted = [before, MARKS[0], &reference(), "\n", MARKS[1], after].concat();
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &wanted).expect("the file can be written");
+    } else {
+        assert!(text == wanted, "UPDATE=1 writes it anew");
+    }
+    for entry in Entry::ALL {
+        assert!(wanted.contains(&format!("| `{}` |", entry.path())), "{}", entry.path());
+    }
+}
+
+/// A default that is written down is the one that counts: saying it changes nothing.
+#[test]
+fn a_default_that_is_said_changes_nothing() {
+    let read = |path: BootPath, place: Place, update: UpdateMode, more: &str| {
+        let text = format!(
+            "[product]\ndevice = \"stm32h7s7\"\nboot = \"{}\"\nexecute = \"{}\"\nupdate = \"{}\"\n[keys]\nsign = \"a\"\nencrypt = \"b\"\ndebug = \"c\"\n{}{more}\n",
+            path.name(),
+            place.name(),
+            update.name(),
+            if path == BootPath::StirotOemurot { "stage-sign = \"d\"\nstage-encrypt = \"e\"\n" } else { "" },
+        );
+        let plan =
+            Description::read("x", &text).expect(&text).plan().unwrap_or_else(|e| panic!("{e}\n{text}"));
+        // What was said and what was left out are two products; what follows from them is the same.
+        let mut plan = plan;
+        plan.product = Product::new(Part::Stm32h7s7, path, place, update);
+        plan
+    };
+    let mut said = 0;
+    for (path, place, update) in [
+        (BootPath::Oemirot, Place::ExternalFlash, UpdateMode::Swap),
+        (BootPath::Oemirot, Place::InternalRam, UpdateMode::Overwrite),
+        (BootPath::Stirot, Place::InternalRam, UpdateMode::Overwrite),
+        (BootPath::StirotOemurot, Place::ExternalFlash, UpdateMode::Swap),
+    ] {
+        let bare = read(path, place, update, "");
+        for entry in Entry::ALL {
+            let value = match entry.preset() {
+                Preset::Value(value) => value.to_owned(),
+                Preset::Follows(text) => match follows(*entry, text, path, place) {
+                    Some(value) => value,
+                    None => continue,
+                },
+                Preset::Required | Preset::Nothing => continue,
+            };
+            // What has no meaning on this path.
+            let own = path != BootPath::Stirot;
+            let second = path == BootPath::StirotOemurot;
+            let name = entry.path();
+            if name.starts_with("slots.scratch") && update != UpdateMode::Swap
+                || matches!(entry, Entry::Trailer | Entry::CodeRoom) && !own
+                || (name.starts_with("stage.installed") || name.starts_with("stage.download")) && !second
+                || name.starts_with("iloader") && path == BootPath::Oemirot
+            {
+                continue;
+            }
+            said += 1;
+            let (table, key) = name.split_once('.').expect("a table");
+            assert!(
+                read(path, place, update, &format!("[{table}]\n{key} = {value}")) == bare,
+                "{path:?} {name} = {value}"
+            );
+        }
+    }
+    assert!(said > 80, "{said}");
+}
+
+/// The value that the words of a default mean for a path and a place.
+fn follows(entry: Entry, words: &str, path: BootPath, place: Place) -> Option<String> {
+    use Entry as E;
+    let mut parts = words.split("; ");
+    let mut value = parts.next()?.to_owned();
+    let mut more = None;
+    for part in parts {
+        let (other, with) = part.rsplit_once(" with ")?;
+        let holds = [path.name(), place.name(), "stm32h7s7"].contains(&with);
+        match other.strip_suffix(" more") {
+            _ if !holds => {}
+            Some(other) => more = Some(other.to_owned()),
+            None => value = other.to_owned(),
+        }
+    }
+    let bytes = |text: &str| match text.strip_suffix(['M', 'K']) {
+        Some(digits) => digits.parse::<u32>().ok().map(|n| n << if text.ends_with('M') { 20 } else { 10 }),
+        None => text.parse().ok(),
+    };
+    match entry {
+        E::InstalledOffset | E::InstalledSize | E::DownloadOffset | E::DownloadSize | E::ScratchOffset => {
+            let more = more.as_deref().map_or(Some(0), bytes)?;
+            Some((bytes(&value)? + more).to_string())
+        }
+        E::FlashWindow | E::Align => Some(value),
+        E::Hide => Some((path == BootPath::Oemirot).to_string()),
+        E::ApplicationClock => Some("380".to_owned()),
+        _ => None,
+    }
 }
 
 #[test]

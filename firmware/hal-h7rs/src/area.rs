@@ -1,8 +1,8 @@
 //! A slot in the external flash as the update engine sees it: plain on this side, and encrypted by the MCE in the memory
-//! where it is told so.
+//! where it is told so. Whatever is changed in it reloads the watchdog, should one run: an update takes longer than it waits.
 
-use crate::mce;
 use crate::nor::{ERASED, Nor, SECTOR};
+use crate::{iwdg, mce};
 use ironroot_boot::{Flash, FlashError, Sector};
 use ironroot_layout::Region;
 
@@ -84,6 +84,7 @@ impl Flash for Area<'_> {
         if !offset.is_multiple_of(UNIT) || !data.len().is_multiple_of(UNIT as usize) {
             return Err(FlashError::OutOfBounds);
         }
+        iwdg::reload();
         let room = self.sealed.saturating_sub(offset) as usize;
         let (sealed, plain) = data.split_at_checked(room).unwrap_or((data, &[]));
         let failed = |_| FlashError::Failed;
@@ -96,6 +97,7 @@ impl Flash for Area<'_> {
     fn erase(&mut self, sector: u32) -> Result<(), FlashError> {
         let sector = self.sector(sector).ok_or(FlashError::OutOfBounds)?;
         let place = self.locate(sector.offset, 0)?;
+        iwdg::reload();
         self.nor.erase(place).map_err(|_| FlashError::Failed)
     }
 }

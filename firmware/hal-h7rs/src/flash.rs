@@ -140,6 +140,11 @@ pub const OBW1: Word = word(0x260);
 /// User options 2.
 pub const OBW2: Word = word(0x268);
 
+/// The value in force of the option word at `address`, its xxxSR register.
+pub fn option(address: u32) -> u32 {
+    Ro::at(BASE + 0x200 + (address & 0x7C)).read()
+}
+
 impl Word {
     /// The value in force.
     #[inline(always)]

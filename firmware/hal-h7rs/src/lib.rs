@@ -7,10 +7,11 @@
 //!    device header's facts; the model in `vdev/chip-h7rs` has its own, on purpose.
 //! 3. No panic, no allocation. State is in the hardware; what a driver must remember is in a value that it hands out.
 //! 4. What waits for hardware waits without end only where the hardware itself ends it; random numbers and keys are given
-//!    up after a number of looks.
+//!    up after a number of looks, and a memory that stays busy after the longest time that one may take.
 #![no_std]
 #![deny(unsafe_code)]
 
+pub mod alarm;
 #[cfg(feature = "boot")]
 pub mod area;
 #[cfg(feature = "boot")]

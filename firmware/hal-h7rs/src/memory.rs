@@ -19,6 +19,13 @@ pub fn write(window: RamWindow, bytes: &[u8]) {
     }
 }
 
+/// Reads as many words as both have.
+pub fn read(window: RamWindow, bytes: &mut [u8]) {
+    for (index, word) in (0..window.size() / 4).zip(bytes.as_chunks_mut::<4>().0) {
+        *word = window.read(index).to_le_bytes();
+    }
+}
+
 /// Clears a window.
 pub fn clear(window: RamWindow) {
     for index in 0..window.size() / 4 {

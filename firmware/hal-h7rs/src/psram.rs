@@ -1,4 +1,4 @@
-//! The external RAM: a serial PSRAM in its window.
+//! The external RAM: a serial PSRAM in its window. What encrypts it is the stage's business.
 
 use crate::window::Window;
 use crate::xspi::Xspi;

@@ -1,6 +1,7 @@
 //! An XSPI: commands of a serial memory in the indirect modes, and its window. One line, so that every memory understands it
 //! after its own reset; pins are those of the ports, which belong to the XSPIs alone.
 
+use crate::alarm::Alarm;
 use crate::gpio::Pin;
 use crate::rcc;
 use crate::reg::{Ro, Rw, Wo};
@@ -34,6 +35,8 @@ const DATA: u32 = 1 << 24;
 const SELECT_HIGH: u32 = 7 << 8;
 /// DCR2: 190 MHz by 4, below what the slowest memory reads at without dummy cycles.
 const PRESCALER: u32 = 3;
+/// Rings of the alarm that a memory may be busy for: 5 s at 380 MHz. The longest erase of 64 KB that data sheets name takes 3.5 s.
+const PATIENCE: u32 = 113;
 /// Cycles between two looks at the status.
 const POLL_INTERVAL: u32 = 64;
 
@@ -169,7 +172,7 @@ impl Xspi {
         self.end()
     }
 
-    /// Waits until the answer to `instruction` has `value` in the bits of `mask`.
+    /// Waits until the answer to `instruction` has `value` in the bits of `mask`; a memory that takes longer than any may, fails.
     pub fn wait(&self, instruction: u32, mask: u32, value: u32) -> Result<(), Failed> {
         self.idle();
         let line = LINES.get(self.number).copied().unwrap_or(0);
@@ -182,11 +185,19 @@ impl Xspi {
         self.wo(0x108).write(0);
         self.wo(0x100).write(INSTRUCTION | DATA);
         self.wo(0x110).write(instruction);
-        while !self.sr().any(SMF | TEF) {
+        let alarm = Alarm::start();
+        let mut rings = 0;
+        while !self.sr().any(SMF | TEF) && rings < PATIENCE {
             jump::barrier();
             jump::wait();
+            rings += u32::from(alarm.rang());
         }
-        let failed = self.sr().any(TEF);
+        let failed = !self.sr().any(SMF) || self.sr().any(TEF);
+        if failed {
+            // It would ask for ever.
+            self.cr().modify(0, ABORT);
+            while self.cr().any(ABORT) {}
+        }
         self.wo(0x024).write(FLAGS);
         self.cr().modify(SMIE, 0);
         scb::disable_line(line);

@@ -7,7 +7,8 @@
 //! 2. The handler is SVCall's, by a vector table of its own. Interrupts are open for that one instruction, and none is enabled.
 //! 3. Whatever else happens from here on is a fault, and ends in [`exit_failed`]: an RSSLIB that comes back finds code that
 //!    does not execute.
-//! 4. The stack is no longer in the wiped RAM but where both tables have RAM. Nothing of this stage is on it.
+//! 4. The stack is no longer in the wiped RAM but where both tables have RAM. Nothing of this stage is on it. The table is in the
+//!    wiped RAM, so it is loaded first.
 #![allow(unsafe_code)] // assembly, exported names
 
 use core::arch::global_asm;
@@ -15,17 +16,31 @@ use core::arch::global_asm;
 use ironroot_codes::boot as codes;
 use ironroot_hal::rsslib;
 use ironroot_layout::stm32h7rs::contract::MPU_REGION_APPLICATION;
+use ironroot_layout::stm32h7rs::product::Rows;
 use ironroot_layout::stm32h7rs::rsslib::Service;
+use ironroot_layout::{Address, Region};
 
-use crate::product;
+/// Where it leads. STiRoT has this file too.
+pub struct Way<'t> {
+    /// Vector table of what is started.
+    pub vectors: Address,
+    /// The service that raises the level and jumps.
+    pub service: Service,
+    /// The MPU; the region of the code that is started is off, the service switches it on.
+    pub table: &'t Rows,
+    /// What is wiped: all that this stage used.
+    pub ram: Region,
+    /// The stack from then on: the end of RAM that the table has, outside of `ram`.
+    pub stack: Address,
+}
 
 /// What the handler needs, in the order in which it loads it.
 #[repr(C)]
-struct Exit {
+struct Exit<'t> {
     vectors: u32,
     region: u32,
     service: u32,
-    table: &'static [[u32; 2]; 16],
+    table: &'t Rows,
     ram: u32,
     ram_end: u32,
     stack: u32,
@@ -70,35 +85,36 @@ global_asm!(
     "ldmia r4, {{r0, r1, r2, r3, r5, r6, r7}}",
     "mov sp, r7",
     "movs r7, #0",
-    "1:",
-    "cmp r5, r6",
-    "bhs 2f",
-    "str r7, [r5], #4",
-    "b 1b",
-    "2:",
     // The frame of a call of the service: r0 to r3, r12, lr, pc, xPSR. It returns into code that does not execute.
     "sub sp, sp, #32",
     "bic r2, r2, #1",
-    "mov r5, #0x01000000",
+    "mov r4, #0x01000000",
     "strd r0, r1, [sp]",
     "strd r7, r7, [sp, #8]",
     "str r7, [sp, #16]",
     "ldr r0, =exit_fault",
     "strd r0, r2, [sp, #20]",
-    "str r5, [sp, #28]",
+    "str r4, [sp, #28]",
     "ldr r0, =0xE000ED94", // MPU_CTRL; RBAR is 8 further, RASR behind it
     "str r7, [r0]",
     "dsb sy",
     "movs r4, #16",
-    "3:",
+    "1:",
     "ldmia r3!, {{r1, r2}}",
     "strd r1, r2, [r0, #8]",
     "subs r4, r4, #1",
-    "bne 3b",
+    "bne 1b",
     "movs r1, #1",
     "str r1, [r0]",
     "dsb sy",
     "isb sy",
+    "2:",
+    "cmp r5, r6",
+    "bhs 3f",
+    "str r7, [r5], #4",
+    "b 2b",
+    "3:",
+    "dsb sy",
     "mov r4, r7",
     "mov r5, r7",
     "mov r6, r7",
@@ -118,23 +134,22 @@ global_asm!(
 );
 
 unsafe extern "C" {
-    fn exit_call(exit: &Exit) -> !;
+    fn exit_call(exit: &Exit<'_>) -> !;
 }
 
-/// Leaves for good: to level 3, where the application starts from `vectors`.
-pub fn leave(vectors: u32) -> ! {
-    let (ram, table) = (product::STAGE_RAM, &product::MPU_HAND_OFF);
+/// Leaves for good: what is started begins at its vector table, at the level that the service raises to.
+pub fn leave(way: &Way<'_>) -> ! {
     let exit = Exit {
-        vectors,
+        vectors: way.vectors.value(),
         region: u32::from(MPU_REGION_APPLICATION),
-        service: rsslib::entry(Service::JumpToLevel3),
-        table,
-        ram: ram.start().value(),
-        ram_end: ram.end().value(),
-        stack: product::EXIT_STACK,
+        service: rsslib::entry(way.service),
+        table: way.table,
+        ram: way.ram.start().value(),
+        ram_end: way.ram.end().value(),
+        stack: way.stack.value(),
     };
-    // SAFETY: does not return, so nothing that Rust believes about memory is used again. The handler loads `exit` before it
-    // wipes the stack that holds it.
+    // SAFETY: does not return, so nothing that Rust believes about memory is used again. The handler loads `exit` and the table
+    // before it wipes the stack that holds them.
     unsafe { exit_call(&exit) }
 }
 

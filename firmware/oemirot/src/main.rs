@@ -1,12 +1,15 @@
 //! Boot stage of the STM32H7R/7S: OEMiRoT in user flash, or, with the feature `urot`, OEMuRoT behind STiRoT.
 //!
 //! What it does:
-//! 1. Closes everything by the MPU but what it needs, and refuses to run at another protection level than its own.
+//! 1. Closes everything by the MPU but what it needs, and refuses to run at another protection level than its own, or on a closed
+//!    device whose options do not protect it as planned.
 //! 2. Takes its keys from OBKeys, and the external flash through the memory cipher engine where the part has one.
 //! 3. Confirms the installed image if the application asked for it by the flag in RAM, then lets `ironroot-boot` finish, make
 //!    or refuse updates, and decide whether the image may run. Engine and decision are that crate's.
 //! 4. Copies the image to RAM if it runs from there, and compares what is in RAM with what was verified.
-//! 5. Leaves through RSSLIB: RAM wiped, the MPU as the product has it, level 3, and the application's code as the one region that executes.
+//! 5. Leaves through RSSLIB: RAM wiped, the MPU as the product has it, level 3, and the verified image as all that executes.
+//!
+//! A watchdog that the options start is widened and served; this stage starts none.
 //!
 //! What it never does: enable an interrupt, take input, write flash outside of slots and scratch area. How failures look from
 //! outside: one line `refused: IR-…` on the console, the same code in the hand-off record, and a core that sleeps. An update
@@ -15,6 +18,7 @@
 #![no_main]
 
 mod backend;
+mod before;
 #[path = "../../secure-boot/src/bytes.rs"]
 mod bytes;
 mod exit;
@@ -30,11 +34,13 @@ mod slots;
 mod startup;
 
 use ironroot_boot::update::{Action, ImageReport};
-use ironroot_boot::{Launch, Refusal, Stage};
+use ironroot_boot::{HandOff, Launch, Refusal, Stage};
 use ironroot_codes::{Code, boot as codes};
 use ironroot_hal::nor::Nor;
-use ironroot_hal::{jump, memory, ramecc, rcc, sbs, scb};
+use ironroot_hal::{iwdg, jump, memory, ramecc, rcc, sbs, scb};
 use ironroot_layout::Address;
+use ironroot_layout::stm32h7rs::product::confine;
+use ironroot_layout::stm32h7rs::rsslib::Service;
 use report::Report;
 use startup::stage as mark;
 
@@ -55,8 +61,11 @@ const NAME: &str = if cfg!(feature = "urot") { "ironroot oemurot " } else { "iro
 /// Entered once, from start-up, with `.data` and `.bss` in place.
 fn main() -> ! {
     mark(stage::START);
+    // Half a second is over before an update is.
+    iwdg::widen(iwdg::Time::Seconds65);
     rcc::enable_shared();
     protect::during();
+    let before = before::report();
     // The record of an earlier boot must not pass for this one's, however this one ends.
     memory::clear(memory::HAND_OFF);
     rcc::start();
@@ -64,8 +73,8 @@ fn main() -> ! {
     report.text(NAME).text(env!("CARGO_PKG_VERSION")).end();
 
     match run(&mut report) {
-        Ok((launch, vectors)) => hand_over(report, &launch, vectors),
-        Err(refusal) => refuse(report, &refusal),
+        Ok((launch, vectors)) => hand_over(report, &launch, vectors, before),
+        Err(refusal) => refuse(report, &refusal, before),
     }
 }
 
@@ -78,12 +87,15 @@ fn run(report: &mut Report) -> Result<(Launch, Address), Refusal> {
     if sbs::level() != product::LEVEL {
         return Err(early(codes::WRONG_LEVEL, Stage::Chip));
     }
+    protect::options().map_err(|code| early(code, Stage::Chip))?;
     mark(stage::PARSE);
     let keys =
         keys::read(product::CONFIG, &mut backend::backend()).map_err(|code| early(code, Stage::KeyStore))?;
     #[cfg(feature = "exec-external-ram")]
     ironroot_hal::psram::open(product::RAM_AT, product::RUN)
         .ok_or(early(codes::EXTERNAL_RAM_ABSENT, Stage::Chip))?;
+    #[cfg(feature = "exec-external-ram")]
+    protect::seal_ram().map_err(|code| early(code, Stage::Chip))?;
     let nor = Nor::open(product::FLASH_AT).ok_or(early(codes::EXTERNAL_FLASH_ABSENT, Stage::Chip))?;
     // Its clock is that of the interface.
     protect::seal_flash().map_err(|code| early(code, Stage::Chip))?;
@@ -142,7 +154,7 @@ fn tell(report: &mut Report, image: &ImageReport) {
 }
 
 /// Says what was verified, leaves the record and leaves for good.
-fn hand_over(mut report: Report, launch: &Launch, vectors: Address) -> ! {
+fn hand_over(mut report: Report, launch: &Launch, vectors: Address, before: Option<ImageReport>) -> ! {
     for image in launch.record().updates.images() {
         tell(&mut report, image);
     }
@@ -157,27 +169,50 @@ fn hand_over(mut report: Report, launch: &Launch, vectors: Address) -> ! {
     report.text(" key ").hex(launch.image().key_hash().get(..8).unwrap_or_default()).end();
     report.close();
 
-    memory::write(memory::HAND_OFF, &launch.record().encode());
+    // What is behind the protected TLVs, the signature does not cover.
+    let signed = launch.image().image().protected().end;
+    let end = product::RUN.start().value().saturating_add(signed);
+    let mut table = product::MPU_HAND_OFF;
+    if confine(&mut table, product::RUN, Address::new(end)).is_none() {
+        refuse_silently(codes::HAND_OVER_REFUSED);
+    }
+    leave_record(launch.record(), before);
     ramecc::start();
     scb::quiesce();
     mark(stage::HANDOFF);
-    exit::leave(vectors.value())
+    exit::leave(&exit::Way {
+        vectors,
+        service: Service::JumpToLevel3,
+        table: &table,
+        ram: product::STAGE_RAM,
+        stack: Address::new(product::EXIT_STACK),
+    })
 }
 
 /// Says why, leaves the record and stays.
-fn refuse(mut report: Report, refusal: &Refusal) -> ! {
+fn refuse(mut report: Report, refusal: &Refusal, before: Option<ImageReport>) -> ! {
     for image in refusal.record().updates.images() {
         tell(&mut report, image);
     }
-    memory::write(memory::HAND_OFF, &refusal.record().encode());
+    leave_record(refusal.record(), before);
     report.text("refused: ").code(refusal.code()).end();
     mark(stage::REFUSED);
     jump::halt()
 }
 
+/// The record, with what only the chip knows, and what the stage before said about its own image.
+fn leave_record(record: &HandOff, before: Option<ImageReport>) {
+    let mut record = record.clone();
+    record.debug_closed = sbs::debug_is_closed();
+    if let Some(image) = before {
+        record.updates.push(image);
+    }
+    memory::write(memory::HAND_OFF, &record.encode());
+}
+
 /// Leaves the record and stays, without a word on the console: for faults, which may have come from there.
 fn refuse_silently(code: Code) -> ! {
-    memory::write(memory::HAND_OFF, &early(code, Stage::Launch).record().encode());
+    leave_record(early(code, Stage::Launch).record(), None);
     mark(stage::REFUSED);
     jump::halt()
 }

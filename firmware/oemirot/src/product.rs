@@ -1,10 +1,12 @@
 //! The numbers of this product: everything that differs from one configuration to another is here, derived from the layout.
 
 use ironroot_hal::nor;
+#[cfg(feature = "urot")]
+use ironroot_layout::Address;
 use ironroot_layout::stm32h7rs::chip::{AHB_SRAM1, AHB_SRAM2, AXI_SRAM, DTCM, Part, XSPI1};
 use ironroot_layout::stm32h7rs::contract::CORE_CLOCK_MHZ;
 use ironroot_layout::stm32h7rs::obkeys::{IROT_CONFIG, OEMIROT_DATA, UROT_CONFIG, UROT_DATA};
-use ironroot_layout::stm32h7rs::product::{BootPath, Place, UpdateMode};
+use ironroot_layout::stm32h7rs::product::{BootPath, Guarded, Place, UpdateMode};
 use ironroot_layout::stm32h7rs::state::Hdpl;
 use ironroot_layout::{Region, Size, Slot};
 
@@ -59,6 +61,13 @@ pub const RAM_AT: usize = match described::RAM {
 const fn interface(memory: Region) -> usize {
     if memory.start().value() == XSPI1.start().value() { 0 } else { 1 }
 }
+
+/// What of the external RAM the memory cipher engine encrypts: all of it.
+#[cfg(all(feature = "exec-external-ram", feature = "hardware-crypto"))]
+pub const SEALED_RAM: Region = match described::RAM {
+    Some(ram) => ram,
+    None => panic!("the product has no external RAM"),
+};
 
 /// The installed image.
 pub const PRIMARY: Region = described::INSTALLED;
@@ -132,12 +141,17 @@ pub const CONFIG: u8 = if SECOND_STAGE { UROT_CONFIG.index } else { IROT_CONFIG.
 /// First OBKey of the security counters.
 pub const DATA: u8 = if SECOND_STAGE { UROT_DATA.index } else { OEMIROT_DATA.index };
 
-/// The MPU while this stage works, and as the application gets it: RBAR and RASR of each region.
+/// The MPU while this stage works: RBAR and RASR of each region.
 pub const MPU_INIT: [[u32; 2]; 16] = described::MPU_INIT;
-/// See [`MPU_INIT`]. In memory, because assembly reads it.
-pub static MPU_HAND_OFF: [[u32; 2]; 16] = described::MPU_HAND_OFF;
+/// The MPU as the application gets it, before its region is cut to the image.
+pub const MPU_HAND_OFF: [[u32; 2]; 16] = described::MPU_HAND_OFF;
+/// What a closed product insists on.
+pub const GUARDED_OPTIONS: &[Guarded] = described::GUARDED_OPTIONS;
 /// Where the stack ends when DTCM is wiped and closed.
 pub const EXIT_STACK: u32 = described::IRONROOT_EXIT_STACK;
+/// The vector table of this stage.
+#[cfg(feature = "urot")]
+pub const STAGE_START: Address = described::STAGE_CODE.start();
 /// Its stack and data: wiped before it leaves.
 pub const STAGE_RAM: Region = described::STAGE_RAM;
 

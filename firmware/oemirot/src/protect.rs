@@ -1,9 +1,11 @@
-//! What this stage lets anybody reach: itself by the MPU, its keys by the levels, the external flash by the cipher engine.
+//! What this stage lets anybody reach: itself by the MPU, its keys by the levels, the external memories by the cipher engines; and
+//! whether the options protect what they should.
 
 use ironroot_codes::{Code, boot as codes};
-use ironroot_hal::mpu;
+use ironroot_hal::{flash, mpu};
 #[cfg(feature = "hardware-crypto")]
 use ironroot_hal::{mce::Mce, obk, rng, saes};
+use ironroot_layout::stm32h7rs::state::ProductState;
 
 use crate::product;
 
@@ -11,6 +13,18 @@ use crate::product;
 /// on by [`crate::exit`].
 pub fn during() {
     mpu::load(&product::MPU_INIT);
+}
+
+/// On a closed device, the protections of the product are in force. On an open one anything goes: that is development.
+pub fn options() -> Result<(), Code> {
+    // What is not known to be open is closed.
+    if matches!(flash::product_state(), ProductState::Open | ProductState::Provisioning) {
+        return Ok(());
+    }
+    let different = product::GUARDED_OPTIONS
+        .iter()
+        .fold(0, |sum, option| sum | (flash::option(option.address) ^ option.value) & option.mask);
+    if different == 0 { Ok(()) } else { Err(codes::PROTECTION_NOT_IN_FORCE) }
 }
 
 /// OBKey that is this device's alone: made by this stage at its first boot, never seen by anybody.
@@ -38,6 +52,24 @@ pub fn seal_flash() -> Result<(), Code> {
     }
     let key = saes::encrypt(saes::HardwareKey::DeviceAndApplication, MEMORY_KEY_INPUT).ok_or(refused)?;
     Mce::of_xspi(product::FLASH_AT).protect(region, key).ok_or(refused)
+}
+
+/// Sets the cipher engine of the external RAM up, and freezes it: the key is of this boot alone, and nobody has it. Before
+/// anything is written that is to be read again.
+#[cfg(all(feature = "exec-external-ram", feature = "hardware-crypto"))]
+pub fn seal_ram() -> Result<(), Code> {
+    let refused = codes::MEMORY_KEY_REFUSED;
+    let key = rng::words::<4>().ok_or(refused)?;
+    let engine = Mce::of_xspi(product::RAM_AT);
+    engine.protect(product::SEALED_RAM, key).ok_or(refused)?;
+    engine.lock();
+    Ok(())
+}
+
+/// The part has no cipher engine: what runs in external RAM lies there in plain.
+#[cfg(all(feature = "exec-external-ram", not(feature = "hardware-crypto")))]
+pub fn seal_ram() -> Result<(), Code> {
+    Ok(())
 }
 
 /// The part has no cipher engine: images lie in its external flash in plain.

@@ -6,6 +6,7 @@ use ironroot_codes::{Code, boot as codes, image as image_codes};
 use ironroot_hal::area::Area;
 use ironroot_hal::counters::ObkCounters;
 use ironroot_hal::nor::Nor;
+use ironroot_hal::sbs;
 use ironroot_image::{Dependencies, HEADER_LEN, Policy};
 use ironroot_layout::Region;
 use ironroot_layout::stm32h7rs::map;
@@ -44,7 +45,7 @@ fn policy() -> BootPolicy {
         stack_memories: &product::STACK_MEMORIES,
         device: DeviceKind::from_unique_id(&ironroot_hal::memory::unique_id()),
         image,
-        debug_closed: true,
+        debug_closed: sbs::debug_is_closed(),
     }
 }
 

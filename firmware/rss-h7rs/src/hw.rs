@@ -1,6 +1,10 @@
 //! Registers that only system flash touches.
 
-use ironroot_layout::stm32h7rs::chip::{AHB_SRAM1, AHB_SRAM2, AXI_SRAM, DTCM, FLASH, XSPI1, XSPI2};
+use ironroot_hal::scb::probe;
+use ironroot_layout::stm32h7rs::chip::{
+    AHB_SRAM1, AHB_SRAM2, AXI_SRAM, BACKUP_SRAM, DTCM, FLASH, ITCM, TCM_MAX, XSPI1, XSPI2,
+};
+use ironroot_layout::stm32h7rs::rsslib;
 use ironroot_layout::stm32h7rs::state::Hdpl;
 use ironroot_layout::{Address, Region, Size};
 
@@ -22,20 +26,28 @@ const PG_OPT: u32 = 1 << 1;
 const SBS: u32 = 0x5800_0400;
 const BOOTSR: Wo = Wo::at(SBS);
 const DBGCR: Wo = Wo::at(SBS + 0x020);
+const DBGLOCKR: Wo = Wo::at(SBS + 0x024);
 const UNLOCK: u32 = 0xB4;
+/// DBGCFG_LOCK: whatever is not [`UNLOCK`] locks; this is what ST recommends.
+const LOCK: u32 = 0xC3;
 
 const IDCODE: Ro = Ro::at(0x5C00_1000);
 const DBG_AUTH_HOST: Ro = Ro::at(0x5C00_1100);
 const DBG_AUTH_DEV: Wo = Wo::at(0x5C00_1104);
 const DBG_AUTH_ACK: Rw = Rw::at(0x5C00_1108);
 
+const AHB4ENR: Rw = Rw::at(0x5802_4540);
+const BKPRAMEN: u32 = 1 << 28;
 const APB4ENR: Rw = Rw::at(0x5802_4554);
 const SBSEN: u32 = 1 << 1;
 const RTCAPBEN: u32 = 1 << 16;
 const PWR_CR1: Rw = Rw::at(0x5802_4800);
 const DBP: u32 = 1 << 8;
+const BKP0R: u32 = 0x5800_4500;
 const BKP31R: Rw = Rw::at(0x5800_457C);
+const BACKUP_REGISTERS: u32 = 32;
 
+const VTOR: Ro = Ro::at(crate::scb::VTOR);
 const MPU_RNR: Wo = Wo::at(0xE000_ED98);
 const MPU_RASR: Rw = Rw::at(0xE000_EDA0);
 const SYST_CSR: Wo = Wo::at(0xE000_E010);
@@ -90,6 +102,11 @@ pub fn erase_keys() {
 /// Opens the debug port until the next reset, from `level` on.
 pub fn open_debug(level: Hdpl) {
     DBGCR.write(UNLOCK | UNLOCK << 8 | u32::from(level.bits()) << 16);
+}
+
+/// Until the next reset, nobody opens the debug port any more, or closes it.
+pub fn lock_debug() {
+    DBGLOCKR.write(LOCK);
 }
 
 /// DEV_ID of the chip.
@@ -160,6 +177,56 @@ pub fn set_backup(value: u32) {
     BKP31R.write(value);
     PWR_CR1.modify(DBP, 0);
     APB4ENR.modify(RTCAPBEN, 0);
+}
+
+/// Zeroes everything that keeps what an application left, but RAM of RSS itself: all other RAM, backup SRAM, backup registers.
+///
+/// Options and ECC take some of the RAM away, and give the TCMs some: all is tried, and what does not answer holds nothing.
+pub fn wipe_memories() {
+    let (itcm, dtcm) = (ITCM.start().value(), DTCM.start().value());
+    APB4ENR.modify(0, RTCAPBEN);
+    AHB4ENR.modify(0, BKPRAMEN);
+    PWR_CR1.modify(0, DBP);
+    for number in 0..BACKUP_REGISTERS {
+        Wo::at(BKP0R + 4 * number).write(0);
+    }
+    for region in [
+        Region::between(itcm, itcm + TCM_MAX.bytes()),
+        Region::between(rsslib::RAM.end().value(), dtcm + TCM_MAX.bytes()),
+        AXI_SRAM,
+        AHB_SRAM1,
+        AHB_SRAM2,
+        BACKUP_SRAM,
+    ] {
+        let _ = probe(|| wipe(region));
+    }
+    PWR_CR1.modify(DBP, 0);
+}
+
+/// Zeroes a region, ITCM at address 0 too.
+#[allow(unsafe_code)]
+fn wipe(region: Region) {
+    // SAFETY: the regions of `wipe_memories` leave out RAM of RSS, where all its objects and its stack are; the sequence uses no
+    // stack.
+    unsafe {
+        core::arch::asm!(
+            "2:",
+            "cmp {start}, {end}",
+            "bhs 3f",
+            "str {zero}, [{start}], #4",
+            "b 2b",
+            "3:",
+            start = inout(reg) region.start().value() => _,
+            end = in(reg) region.end().value(),
+            zero = in(reg) 0u32,
+            options(nostack),
+        )
+    }
+}
+
+/// Where the vector table of the caller is: in the memory that it runs from.
+pub fn vector_table() -> Address {
+    Address::new(VTOR.read())
 }
 
 /// Switches MPU region `number` on as it is configured.

@@ -40,7 +40,7 @@ pub struct ColdBoot {
 const S: Part = Part::Stm32h7s7;
 const R: Part = Part::Stm32h7r7;
 
-/// Every path; a second stage's application in internal RAM has the size that its slot holds.
+/// Every path; an application in internal RAM behind a stage of ours has the size that its slot holds.
 pub fn boots() -> Vec<ColdBoot> {
     let mut boots = Vec::new();
     for part in [S, R] {
@@ -50,6 +50,8 @@ pub fn boots() -> Vec<ColdBoot> {
             }
         }
     }
+    boots.push(own_stage(Stage::new(S, Run::InternalRam, true), 112 * 1024));
+    boots.push(own_stage(Stage::new(R, Run::InternalRam, false), 112 * 1024));
     boots.push(stirot());
     for run in [Run::ExternalFlash, Run::ExternalRam] {
         for swap in [false, true] {

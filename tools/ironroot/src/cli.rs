@@ -33,7 +33,7 @@ Examples:
 {}", explain::exit_code_help())
 )]
 struct Cli {
-    /// Write JSON Lines instead of text: events task_begin, progress, task_end, result, error
+    /// Write JSON Lines instead of text: events task_begin, progress, task_end, warning, result, error
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]

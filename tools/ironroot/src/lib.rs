@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod atomic;
+mod boards;
 mod cli;
 mod commands;
 pub mod console;

@@ -1,5 +1,7 @@
 //! The description of a product, from its file.
 
+pub mod download;
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -7,6 +9,7 @@ use ironroot_codes::{input, product as codes};
 use ironroot_layout::description::{Description, Problem};
 use ironroot_layout::stm32h7rs::product::Plan;
 
+use crate::boards::{self, Board};
 use crate::error::{Failure, Result};
 use crate::files;
 
@@ -27,6 +30,8 @@ pub struct Product {
     pub description: Description,
     /// What follows.
     pub plan: Plan,
+    /// Its board, if it names one.
+    pub board: Option<Board>,
 }
 
 /// Reads and resolves a description.
@@ -39,12 +44,16 @@ pub fn read(path: &Path) -> Result<Product> {
     let name = path.display().to_string();
     let description = Description::read(&name, &text).map_err(|problem| refuse(&problem))?;
     let plan = description.plan().map_err(|problem| refuse(&problem))?;
-    Ok(Product { path: path.to_owned(), description, plan })
+    let board = boards::of(&description, &plan).map_err(|problem| refuse(&problem))?;
+    Ok(Product { path: path.to_owned(), description, plan, board })
 }
 
-fn refuse(problem: &Problem) -> Failure {
-    let failure =
-        Failure::new(problem.code, format!("{}\n{}", problem.message, problem.excerpt())).about(problem.at());
+/// A problem of a description, with the line that it is about.
+pub fn refuse(problem: &Problem) -> Failure {
+    let excerpt = problem.excerpt();
+    let cause =
+        if excerpt.is_empty() { problem.message.clone() } else { format!("{}\n{excerpt}", problem.message) };
+    let failure = Failure::new(problem.code, cause).about(problem.at());
     match &problem.hint {
         Some(hint) => failure.fix(hint.clone()),
         None => failure,

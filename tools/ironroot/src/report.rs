@@ -1,14 +1,16 @@
 //! What a command says, to a person or to a program.
 //!
 //! 1. With `--json` every line of stdout is one JSON object with a member `event`: `task_begin`, `progress`, `task_end`,
-//!    `result` or `error`. Nothing else is written to stdout.
+//!    `warning`, `result` or `error`. Nothing else is written to stdout.
 //! 2. Without it results go to stdout and refusals to stderr; colours only on a terminal.
 //! 3. What comes from a file is printed without control characters: a file name must not steer the terminal.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
+use ironroot_layout::description::hidden;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -88,6 +90,12 @@ impl<'a> Reporter<'a> {
             let written = self.out.write_all(bytes).and_then(|()| self.out.flush());
             self.keep(written);
         }
+    }
+
+    /// What another reporter of the same kind wrote to its two writers.
+    pub fn replay(&mut self, out: &str, err: &str) {
+        let written = self.out.write_all(out.as_bytes()).and_then(|()| self.err.write_all(err.as_bytes()));
+        self.keep(written);
     }
 
     /// Standard output itself, for output too long to keep. With `--json` every line written must be an object with `event`.
@@ -190,10 +198,10 @@ pub(crate) fn failure_fields(failure: &Failure) -> Value {
         "code": failure.code.to_string(),
         "name": entry.name,
         "message": entry.summary,
-        "subject": failure.subject,
-        "cause": failure.cause,
+        "subject": failure.subject.as_deref().map(bounded),
+        "cause": bounded(&failure.cause),
         "consequence": entry.consequence,
-        "fix": failure.remedy(),
+        "fix": bounded(failure.remedy()),
         "exit": entry.exit.code(),
     })
 }
@@ -203,11 +211,11 @@ pub(crate) fn render(failure: &Failure) -> String {
     let entry = failure.entry();
     let mut text = format!("{BAD}error {}{BAD:#} {BOLD}{}{BOLD:#}\n", failure.code, entry.summary);
     if let Some(subject) = &failure.subject {
-        text.push_str(&format!("  {DIM}in{DIM:#}     {}\n", printable(subject)));
+        text.push_str(&format!("  {DIM}in{DIM:#}     {}\n", printable(&bounded(subject))));
     }
-    text.push_str(&format!("  {DIM}cause{DIM:#}  {}\n", indent(&printable(&failure.cause))));
+    text.push_str(&format!("  {DIM}cause{DIM:#}  {}\n", indent(&printable(&bounded(&failure.cause)))));
     text.push_str(&format!("         {}\n", entry.consequence));
-    text.push_str(&format!("  {GOOD}fix{GOOD:#}    {}\n", indent(&printable(failure.remedy()))));
+    text.push_str(&format!("  {GOOD}fix{GOOD:#}    {}\n", indent(&printable(&bounded(failure.remedy())))));
     text.push_str(&format!("  {DIM}more   ironroot explain {}{DIM:#}\n", failure.code));
     text
 }
@@ -216,13 +224,30 @@ fn indent(text: &str) -> String {
     text.replace('\n', "\n         ")
 }
 
-/// `text` with every control character but the line end shown as an escape.
+/// `text` as a refusal may quote it: what is longer was made by a file, not by us, and would bury what the refusal says.
+fn bounded(text: &str) -> Cow<'_, str> {
+    const MOST: usize = 8000;
+    const MOST_IN_LINE: usize = 1000;
+    let long = |text: &str, most: usize| text.len() > most && text.chars().nth(most).is_some();
+    if !long(text, MOST) && !text.lines().any(|line| long(line, MOST_IN_LINE)) {
+        return Cow::Borrowed(text);
+    }
+    let cut = |text: &str, most: usize| match text.char_indices().nth(most) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text.to_owned(),
+    };
+    let lines: Vec<String> = cut(text, MOST).lines().map(|line| cut(line, MOST_IN_LINE)).collect();
+    Cow::Owned(lines.join("\n"))
+}
+
+/// `text` with every control character but the line end shown as an escape, and every character that is not seen: one that turns
+/// the direction of writing makes a line say something else than it does.
 pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
             '\n' => out.push(c),
-            c if c.is_control() => out.extend(c.escape_default()),
+            c if hidden(c) => out.extend(c.escape_default()),
             c => out.push(c),
         }
     }
@@ -254,7 +279,24 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_quotes_only_so_much_of_a_file() {
+        let long = "é".repeat(3_000_000);
+        for text in [&long, &"ab\n".repeat(1_000_000), &format!("short\n{long}\nshort")] {
+            let failure = Failure::new(input::KEY_MISSING, text.as_str()).about(text).fix(text.as_str());
+            assert!(render(&failure).len() < 200_000, "{}", render(&failure).len());
+            assert!(failure_fields(&failure).to_string().len() < 100_000);
+        }
+        assert_eq!(bounded("as it is\nin lines"), "as it is\nin lines");
+        assert_eq!(bounded(&format!("{}\nb", "a".repeat(1001))), format!("{}…\nb", "a".repeat(1000)));
+    }
+
+    #[test]
     fn a_file_name_cannot_steer_the_terminal() {
         assert_eq!(printable("a\u{1b}[2Jb\r\nc"), "a\\u{1b}[2Jb\\r\nc");
+        assert_eq!(
+            printable("\u{202e}moc.\u{2066}\u{200b}\u{feff}\u{e0041}"),
+            "\\u{202e}moc.\\u{2066}\\u{200b}\\u{feff}\\u{e0041}"
+        );
+        assert_eq!(printable("Größe 東京 \u{2026}"), "Größe 東京 \u{2026}");
     }
 }

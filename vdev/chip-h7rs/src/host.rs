@@ -124,6 +124,19 @@ impl Stm32h7rs {
         })
     }
 
+    /// Whether an application is kept from the registers that open the debug port by its level alone, which no public text says. Off,
+    /// a test shows what keeps it from them besides.
+    pub fn set_debug_level_rule(&mut self, on: bool) {
+        self.sbs.set_level_rule(on);
+    }
+
+    /// Makes every external flash say that it is busy, for ever; or mends it.
+    pub fn set_external_flash_stuck(&mut self, stuck: bool) {
+        for memory in &mut self.external.memory {
+            memory.set_stuck(stuck);
+        }
+    }
+
     /// Puts an error into the cells of the word of RAM at an address. With ECC on (ECC_ON_SRAM at the last reset) its
     /// monitor sees it; with ECC off the bits are wrong, and nobody tells. False if the memory has no ECC at all.
     pub fn inject_ram_error(&mut self, address: u32, error: RamError) -> bool {

@@ -159,9 +159,16 @@ enum Action {
 pub struct SerialNor {
     write_enabled: bool,
     operation: Option<(Action, u64)>,
+    /// A defect: the memory says that it is busy, for ever.
+    stuck: bool,
 }
 
 impl SerialNor {
+    /// Injects a defect that no reset and no power cycle mends: from now on the memory says that it is busy. Or mends it.
+    pub fn set_stuck(&mut self, stuck: bool) {
+        self.stuck = stuck;
+    }
+
     /// The status register.
     pub fn status(&self) -> u8 {
         (u8::from(self.is_busy()) * WIP) | (u8::from(self.write_enabled) * WEL)
@@ -169,7 +176,7 @@ impl SerialNor {
 
     /// True while an operation is under way: everything but a read of the status is ignored then.
     pub fn is_busy(&self) -> bool {
-        self.operation.is_some()
+        self.stuck || self.operation.is_some()
     }
 
     /// Virtual time of the end of the operation; `u64::MAX` for none.
@@ -242,7 +249,7 @@ impl SerialNor {
         if let Some((action, _)) = self.operation.take() {
             act(&action, flash, CutEffect::Broken, seed);
         }
-        *self = SerialNor::default();
+        *self = SerialNor { stuck: self.stuck, ..SerialNor::default() };
     }
 }
 

@@ -61,6 +61,9 @@ pub use trailer::{Flag, Info, Kind, Magic, Trailer};
 /// The most images of a system.
 pub const MAX_IMAGES: usize = if cfg!(feature = "multi-image") { 4 } else { 1 };
 
+/// The most images that a boot record tells about: those of the system, and that of a stage before.
+pub const MAX_REPORTED: usize = if MAX_IMAGES == 1 && cfg!(feature = "two-stages") { 2 } else { MAX_IMAGES };
+
 /// Whether this build can handle encrypted images.
 const ENCRYPTS: bool = cfg!(feature = "encryption");
 

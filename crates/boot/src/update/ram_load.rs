@@ -23,7 +23,7 @@ use super::flash::{Flash, View};
 use super::judge::{Facts, Judge, Question};
 use super::report::{Action, ImageReport, Report, UpdateError};
 use super::trailer::{Magic, Trailer};
-use super::{MAX_IMAGES, System, TrailerLayout, set_policy};
+use super::{MAX_REPORTED, System, TrailerLayout, set_policy};
 
 /// The memory that images are loaded to.
 pub struct LoadMemory<'r> {
@@ -70,7 +70,7 @@ pub(super) fn run(
 ) -> Result<Loaded, UpdateError> {
     let mut entry = ImageReport { mode: Some(Mode::RamLoad), ..ImageReport::default() };
     let result = load(system, memory, judge, &mut entry);
-    let mut images = [ImageReport::default(); MAX_IMAGES];
+    let mut images = [ImageReport::default(); MAX_REPORTED];
     if let Some(first) = images.first_mut() {
         *first = entry;
     }

@@ -3,7 +3,7 @@
 use ironroot_codes::Code;
 use ironroot_image::{VerifiedImage, Version};
 
-use super::{ImageSlots, MAX_IMAGES, Mode};
+use super::{ImageSlots, MAX_REPORTED, Mode};
 
 /// What happened to an image at this boot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -63,7 +63,7 @@ pub struct ImageReport {
 /// What happened to all images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    images: [ImageReport; MAX_IMAGES],
+    images: [ImageReport; MAX_REPORTED],
     count: usize,
 }
 
@@ -81,16 +81,23 @@ impl Report {
             version,
             confirmed: false,
         };
-        Self { images: [image; MAX_IMAGES], count: 0 }
+        Self { images: [image; MAX_REPORTED], count: 0 }
     };
 
     /// Of one image, by a stage that has no engine.
     pub const fn single(image: ImageReport) -> Self {
-        Self { images: [image; MAX_IMAGES], count: 1 }
+        Self { images: [image; MAX_REPORTED], count: 1 }
     }
 
-    pub(crate) fn of(images: &[ImageReport; MAX_IMAGES], count: usize) -> Self {
-        Self { images: *images, count: count.min(MAX_IMAGES) }
+    /// Adds what another stage did to an image; false if there is no room for it.
+    pub fn push(&mut self, image: ImageReport) -> bool {
+        let place = self.images.get_mut(self.count);
+        self.count += usize::from(place.is_some());
+        place.map(|place| *place = image).is_some()
+    }
+
+    pub(crate) fn of(images: &[ImageReport; MAX_REPORTED], count: usize) -> Self {
+        Self { images: *images, count: count.min(MAX_REPORTED) }
     }
 
     /// One entry for each image.
@@ -100,7 +107,7 @@ impl Report {
 
     /// Nothing was done to these images yet.
     pub(super) fn begin(images: &[ImageSlots<'_>]) -> Self {
-        let mut report = Self { count: images.len().min(MAX_IMAGES), ..Self::NONE };
+        let mut report = Self { count: images.len().min(MAX_REPORTED), ..Self::NONE };
         for (image, slots) in report.images.iter_mut().zip(images) {
             image.mode = Some(slots.config.mode);
         }

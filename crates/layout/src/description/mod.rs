@@ -1,21 +1,23 @@
 //! The description of a product as a file, `ironroot.toml`: read strictly, and refused with line and column.
 //!
 //! 1. Every key is an [`Entry`]; what is none is refused, with the name that was meant. Nothing is ignored.
-//! 2. A refusal of the rules ([`Plan::resolve`]) names an entry; here it gets the line of that entry, or of its table, or of
-//!    the table around it.
+//! 2. A refusal of the rules ([`Plan::resolve`]) names an entry; here it gets the line of that entry, or of another that has a
+//!    part in it. What has its value by default has no line, and is said to be not in the file.
 //! 3. Key files are named here, and read by nobody here.
 
 mod problem;
 mod read;
+mod reference;
 mod schema;
 mod value;
 
 use std::string::{String, ToString};
 use std::vec::Vec;
 
-use ironroot_codes::product as codes;
+use ironroot_codes::{Code, product as codes};
 
-pub use problem::{Place, Problem};
+pub use problem::{Place, Problem, hidden};
+pub use reference::reference;
 pub use schema::schema;
 
 use crate::stm32h7rs::product::{BootPath, Cause, Entry, Plan, Product, Refusal, UpdateMode};
@@ -85,9 +87,14 @@ impl Description {
         Ok(plan)
     }
 
-    /// The place of an entry: of its value, or of the nearest table around it.
-    pub fn place(&self, entry: Entry) -> Place {
+    /// The place of an entry: of its value, or of the nearest table around it; `None` if neither is in the file.
+    pub fn place(&self, entry: Entry) -> Option<Place> {
         self.document.place(entry)
+    }
+
+    /// A problem that others than the rules here have found with an entry, at its line.
+    pub fn problem(&self, entry: Entry, code: Code, message: String) -> Problem {
+        self.document.problem(entry, code, message)
     }
 
     /// Names of the features with which the boot stage of Ironroot is built for this product.
@@ -113,11 +120,46 @@ impl Description {
     }
 
     fn refused(&self, refusal: &Refusal) -> Problem {
-        let problem = self.document.problem(refusal.entry, refusal.code(), refusal.to_string());
-        match refusal.with {
-            Some(with) => problem.with(with.path(), self.document.place(with)),
+        let document = &self.document;
+        let given = |entry| document.given(entry);
+        let blamed = self.blamed(refusal);
+        let message = blamed.to_string();
+        // What is in the file is what can be changed there.
+        let (first, second) = match blamed.with {
+            Some(with) if given(blamed.entry).is_none() && given(with).is_some() => {
+                (with, Some(blamed.entry))
+            }
+            with => (blamed.entry, with),
+        };
+        // The table around a default is no place where something is wrong.
+        let problem = document.problem_at(given(first), blamed.code(), message);
+        let problem = if given(first).is_some() { problem } else { problem.with(first, None) };
+        match second {
+            Some(second) => problem.with(second, given(second)),
             None => problem,
         }
+    }
+
+    /// The refusal with the entry that stands in the file. The rules blame one number of an area, like its size; the one that was
+    /// written may be another, like its offset.
+    fn blamed(&self, refusal: &Refusal) -> Refusal {
+        let of_area = matches!(refusal.cause, Cause::Unused | Cause::Outside(..) | Cause::Overlap(..));
+        if !of_area || self.document.given(refusal.entry).is_some() {
+            return *refusal;
+        }
+        let table = |path: &'static str, up: usize| path.rsplitn(up + 1, '.').nth(up);
+        let path = refusal.entry.path();
+        let written = |up: usize| {
+            let same = |other: &&Entry| {
+                let known = other.path();
+                let depth = |path: &str| path.matches('.').count();
+                depth(known) == depth(path) && table(known, up).is_some_and(|it| table(path, up) == Some(it))
+            };
+            Entry::ALL.iter().filter(same).copied().find(|other| self.document.given(*other).is_some())
+        };
+        // A pair of slots that has no meaning may have been written by its other half.
+        let entry = written(1).or_else(|| (refusal.cause == Cause::Unused).then(|| written(2)).flatten());
+        Refusal { entry: entry.unwrap_or(refusal.entry), ..*refusal }
     }
 
     /// Each key that the choices need is there, and none that they do not.
@@ -139,7 +181,7 @@ impl Description {
             if needed && !given {
                 let message = std::format!("{} is missing, and {} needs it", entry.path(), because.path());
                 let problem = self.document.problem(entry, codes::PRODUCT_ENTRY_MISSING, message);
-                return Err(problem.with(because.path(), self.document.place(because)));
+                return Err(problem.with(because, self.document.given(because)));
             }
             if given && !needed {
                 return Err(self.refused(&Refusal { entry, with: Some(because), cause: Cause::Unused }));

@@ -131,25 +131,36 @@ impl Document {
     }
 
     fn at(&self, range: Range<usize>, code: Code, message: String) -> Problem {
-        Problem::new(&self.file, &self.text, Place::of(&self.text, range), code, message)
+        Problem::new(&self.file, &self.text, Some(Place::of(&self.text, range)), code, message)
     }
 
-    /// A problem with an entry, whether or not it is there.
+    /// A problem with an entry: with its value, or with its absence from the table around it.
     pub fn problem(&self, entry: Entry, code: Code, message: String) -> Problem {
-        Problem::new(&self.file, &self.text, self.place(entry), code, message)
+        self.problem_at(self.place(entry), code, message)
+    }
+
+    /// A problem at a place, if it has one.
+    pub fn problem_at(&self, place: Option<Place>, code: Code, message: String) -> Problem {
+        Problem::new(&self.file, &self.text, place, code, message)
+    }
+
+    /// Where the value of an entry is; `None` if it is not in the file.
+    pub fn given(&self, entry: Entry) -> Option<Place> {
+        let own = self.entries.iter().find(|(known, ..)| *known == entry);
+        own.map(|(.., range)| Place::of(&self.text, range.clone()))
     }
 
     /// See [`super::Description::place`].
-    pub fn place(&self, entry: Entry) -> Place {
-        let own = self.entries.iter().find(|(known, ..)| *known == entry).map(|(.., range)| range.clone());
+    pub fn place(&self, entry: Entry) -> Option<Place> {
         // `slots.installed` before `slots`.
         let around = || {
             let inside =
                 |path: &str| entry.path().strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
             let tables = self.tables.iter().filter(|(path, _)| inside(path));
-            tables.max_by_key(|(path, _)| path.len()).map(|(_, range)| range.clone())
+            let nearest = tables.max_by_key(|(path, _)| path.len());
+            nearest.map(|(_, range)| Place::of(&self.text, range.clone()))
         };
-        Place::of(&self.text, own.or_else(around).unwrap_or(0..0))
+        self.given(entry).or_else(around)
     }
 
     fn get(&self, entry: Entry) -> Option<&Value> {
@@ -200,8 +211,15 @@ fn tables() -> impl Iterator<Item = &'static str> {
     })
 }
 
+/// More than the longest path of an entry has.
+const LONGEST_PATH: usize = 32;
+
 /// The path that `wanted` is a slip of: near as a whole, or with the right last name in another table.
 fn nearest(wanted: &str) -> Option<&'static str> {
+    // No slip of any of them; and the distance to a path of megabytes would take minutes.
+    if wanted.len() > 2 * LONGEST_PATH {
+        return None;
+    }
     let names: Vec<&'static str> = Entry::ALL.iter().map(|entry| entry.path()).chain(tables()).collect();
     let scored = names.iter().map(|name| (distance(wanted.as_bytes(), name.as_bytes()), *name));
     if let Some((_, name)) = scored.min().filter(|(far, name)| *far <= (name.len() / 4).max(2)) {

@@ -15,8 +15,14 @@ pub mod config {
     pub const IMAGES: usize = 32;
     /// u8: 0 leaves the clock of the reset, 1 raises it.
     pub const CLOCK: usize = 33;
-    /// u8: 0 the image is the application (ST), 1 it is a second stage: entered at HDPL 2.
+    /// u8: what the image is and gets: one of the three that follow.
     pub const NEXT_STAGE: usize = 34;
+    /// [`NEXT_STAGE`]: the application, with AHB SRAM2 open (`open = "ahb-sram2"`). What ST's files say.
+    pub const APPLICATION: u8 = 0;
+    /// [`NEXT_STAGE`]: a second stage, entered at HDPL 2.
+    pub const SECOND_STAGE: u8 = 1;
+    /// [`NEXT_STAGE`]: the application, with all of the internal RAM open (`open = "sram"`).
+    pub const APPLICATION_WITH_SRAM: u8 = 2;
     /// u8: 1 checks that ECC_ON_SRAM is set.
     pub const SRAM_ECC: usize = 35;
     /// u32: where the image is loaded, header included.
@@ -29,6 +35,8 @@ pub mod config {
     pub const INSTALL: usize = 64;
     /// u32: address of the download in external flash.
     pub const DOWNLOAD: usize = 68;
+    /// u32: ST's name for it is the size of the external memory; every project says 0x1000_0000, its window.
+    pub const EXTERNAL_SIZE: usize = 76;
     /// u32: offset of the iLoader in user flash.
     pub const ILOADER_OFFSET: usize = 80;
     /// u32: size of the iLoader.

@@ -11,9 +11,10 @@ mod bytes;
 
 use ironroot_codes::{Code, h7rs as codes};
 use ironroot_hal::{flash, jump, sbs, scb};
-use ironroot_layout::Region;
+use ironroot_layout::stm32h7rs::map::OEMUROT_CODE;
 use ironroot_layout::stm32h7rs::rsslib::{ERROR, NO_MPU_REGION, PROVISIONING_WORDS, RAM, SUCCESS};
 use ironroot_layout::stm32h7rs::state::Hdpl;
+use ironroot_layout::{Address, Region};
 use ironroot_rss_h7rs::command::{self, Command};
 use ironroot_rss_h7rs::state::Step;
 use ironroot_rss_h7rs::{hw, provision, state};
@@ -160,18 +161,30 @@ pub extern "C" fn rsslib_jump_hdpl_lvl3(vectors: u32, region: u32, _: u32, _: u3
 }
 
 fn leave(target: Hdpl, vectors: u32, region: u32) -> u32 {
+    let from = level();
+    let stage = stage_in_ram(from, target);
     // From level 0 too: RSS has no other way, and everybody else is above.
-    if level() > target || !hw::is_vectors(vectors, target) {
+    if from > target || !hw::is_vectors(vectors, target) || stage.contains(Address::new(vectors)) {
         return ERROR;
     }
     jump::disable_interrupts();
     if region < NO_MPU_REGION {
         hw::enable_mpu_region(region);
     }
-    raise_and_enter(target, vectors, NOTHING)
+    raise_and_enter(target, vectors, stage)
 }
 
 const NOTHING: Region = Region::between(0, 0);
+
+/// Where the second stage lies that leaves: STiRoT had it put into RAM, which no level hides, and which it cannot wipe while it runs
+/// there. Behind its image STiRoT left zeros.
+fn stage_in_ram(from: Hdpl, target: Hdpl) -> Region {
+    if from == Hdpl::Level2 && target == Hdpl::Level3 && OEMUROT_CODE.contains(hw::vector_table()) {
+        OEMUROT_CODE
+    } else {
+        NOTHING
+    }
+}
 
 /// Raises the level, wipes `ram`, and starts what is behind `vectors`, with nothing left of the caller in registers.
 ///
@@ -188,6 +201,9 @@ fn raise_and_enter(target: Hdpl, vectors: u32, ram: Region) -> ! {
         jump::barrier();
     }
     jump::barrier();
+    // The MPU, which is the next stage's already, does not count while RAM is wiped (ARMv7-M B3.5.1); it counts when the vectors are
+    // read.
+    jump::mask_faults();
     jump::wipe_and_enter(vectors, ram)
 }
 

@@ -8,8 +8,8 @@ use ironroot_debug_auth::permission::Grant;
 use ironroot_hal::flash::{self, HDPS, NVS, ROTS, WRPS};
 use ironroot_hal::jump;
 use ironroot_hal::{memory, obk, rng};
-use ironroot_layout::stm32h7rs::chip::AXI_SRAM;
 use ironroot_layout::stm32h7rs::obkeys::DA_CONFIG;
+use ironroot_layout::stm32h7rs::rsslib::RAM;
 use ironroot_layout::stm32h7rs::state::{
     DebugAuthentication, NVSTATE_OPEN, OEM_NOT_PROVISIONED, ProductState,
 };
@@ -117,14 +117,16 @@ fn forget_method() -> Result<(), Code> {
     state::word(ROTS, ROTS.read() & !0xFFFF | method)
 }
 
-/// Erases user flash and keys, opens the device, and resets. In this order: nothing is open that still holds anything. Cut short before
-/// the keys are gone, it takes the same credential again; behind that it is finished by the next boot.
+/// Erases user flash, keys and what the application left in RAM, backup SRAM and backup registers, opens the device, and resets. In
+/// this order: nothing is open that still holds anything. Cut short before the keys are gone, it takes the same credential again;
+/// behind that it is finished by the next boot.
 fn regress() -> ! {
     let erased = state::word(WRPS, NOT_PROTECTED).is_ok() && flash::erase_bank().is_ok();
     if !erased {
         crate::refuse(codes::REGRESSION_FAILED);
     }
     hw::erase_keys();
+    hw::wipe_memories();
     let open = NVS.read() & !0xFF | u32::from(NVSTATE_OPEN);
     let settled = state::word(HDPS, NOTHING_HIDDEN).is_ok()
         && state::word(NVS, open).is_ok()
@@ -132,6 +134,6 @@ fn regress() -> ! {
     if !settled || flash::product_state() != ProductState::Open {
         crate::refuse(codes::REGRESSION_FAILED);
     }
-    // What an application left in RAM goes too. The stack is in DTCM, of which the next boot clears its part.
-    jump::wipe_and_reset(AXI_SRAM)
+    // The rest of RAM: this program's own.
+    jump::wipe_and_reset(RAM)
 }

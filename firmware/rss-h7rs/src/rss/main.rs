@@ -1,6 +1,7 @@
 //! Root security services: what every reset runs first, at HDPL 0.
 //!
-//! 1. A host that asks for debug authentication by the mailbox is served: regression, or the debug port opens.
+//! 1. A host that asks for debug authentication by the mailbox is served: regression, or the debug port opens. Then, on a closed
+//!    device, nobody else opens it before the next reset.
 //! 2. A command that needs HDPL 0 is served, in Open and Provisioning.
 //! 3. Then the path: the bootloader, STiRoT, or the first stage in user flash.
 //!
@@ -23,14 +24,17 @@ mod startup;
 
 use ironroot_boot::{HandOff, Stage};
 use ironroot_codes::Code;
-use ironroot_hal::{jump, memory, rcc};
+use ironroot_hal::{flash, jump, memory, rcc};
 use ironroot_layout::stm32h7rs::chip::FLASH;
-use ironroot_rss_h7rs::hw;
+use ironroot_rss_h7rs::{hw, state};
 
 fn main() -> ! {
     rcc::enable_shared();
     hw::enable_sbs();
     debug::serve();
+    if !state::is_unsettled(flash::product_state()) {
+        hw::lock_debug();
+    }
     serve::commands();
     path::take()
 }

@@ -7,11 +7,14 @@ use ironroot_hal::obk;
 use ironroot_layout::stm32h7rs::chip::{FLASH, XSPI1, XSPI2};
 use ironroot_layout::stm32h7rs::contract::{IMAGE_HEADER, STIROT_LOAD};
 use ironroot_layout::stm32h7rs::obkeys::{IROT_CONFIG, PRIVATE_KEY_PREFIX};
+use ironroot_layout::stm32h7rs::product::Rows;
 use ironroot_layout::stm32h7rs::state::ProductState;
 use ironroot_layout::stm32h7rs::stirot::config as at;
 use ironroot_layout::stm32h7rs::{MPU_REGIONS, VECTOR_TABLE_ALIGNMENT};
 use ironroot_layout::{Address, Region, Size};
 use zeroize::Zeroize;
+
+use crate::protect::Next;
 
 /// The configuration, checked.
 pub struct Config {
@@ -27,8 +30,10 @@ pub struct Config {
     pub least_state: ProductState,
     /// The core clock is to be raised.
     pub raises_clock: bool,
-    /// The image is a second stage.
-    pub is_second_stage: bool,
+    /// What the image is.
+    pub next: Next,
+    /// The MPU for it.
+    pub table: Rows,
     /// Who may sign.
     pub authentication: P256PublicKey,
     /// What opens images.
@@ -75,11 +80,7 @@ fn parse(bytes: &[u8]) -> Result<Config, Code> {
         && external(install)
         && external(download)
         && install != download;
-    let is_second_stage = match byte(at::NEXT_STAGE) {
-        0 => false,
-        1 => true,
-        _ => return Err(invalid),
-    };
+    let next = Next::from_byte(byte(at::NEXT_STAGE)).ok_or(invalid)?;
     // One word on purpose: a state that is none must not come out as the lowest.
     let least_state = u8::try_from(word(at::LEAST_STATE)).ok().and_then(ProductState::from_number);
     if !area_fits || !places_fit || byte(at::IMAGES) != 1 {
@@ -96,7 +97,8 @@ fn parse(bytes: &[u8]) -> Result<Config, Code> {
         iloader: Address::new(iloader),
         least_state: least_state.ok_or(invalid)?,
         raises_clock: byte(at::CLOCK) == 1,
-        is_second_stage,
+        next,
+        table: next.table(area).ok_or(invalid)?,
         authentication: P256PublicKey::from_spki_der(public).map_err(|_| invalid)?,
         decryption: HardwareKeys::new(scalar).ok_or(invalid)?,
     })

@@ -9,7 +9,6 @@ use ironroot_image::{
     Dialect, Error, HEADER_LEN, Image, Limits, Plain, Policy, PublicKey, ReadAt, ReadError, VerifiedImage,
     Version, open_key, verify,
 };
-use ironroot_layout::stm32h7rs::chip::{AXI_SRAM, DTCM};
 use ironroot_layout::stm32h7rs::contract::STIROT_LOAD;
 use ironroot_layout::{Address, Region};
 use ironroot_rss_h7rs::hw;
@@ -85,7 +84,7 @@ impl Loaded {
         let key = open_key(&image, self, &config.decryption).map_err(verify_error)?;
         let plain = Plain::new(self, &image, &key, &config.decryption);
         let verified = self.verified(&image, &plain, config, least)?;
-        self.vectors(&image, &plain)?;
+        self.vectors(&image, &plain, config)?;
         Ok(verified)
     }
 
@@ -111,7 +110,9 @@ impl Loaded {
         }
         drop(key);
         let proof = self.verified(&image, self, config, least)?;
-        let vectors = self.vectors(&image, self)?;
+        let vectors = self.vectors(&image, self, config)?;
+        // Behind the protected TLVs is what the signature does not cover, and it would execute like the rest.
+        clear(ram, image.protected().end);
         let mut key_id = [0; 8];
         for (to, from) in key_id.iter_mut().zip(proof.key_hash()) {
             *to = *from;
@@ -140,7 +141,7 @@ impl Loaded {
     }
 
     /// Address of the vector table behind the header, whose first words must lie where they can.
-    fn vectors(&self, image: &Image, source: &dyn ReadAt) -> Result<Address, Refused> {
+    fn vectors(&self, image: &Image, source: &dyn ReadAt, config: &Config) -> Result<Address, Refused> {
         let refused = Refused(codes::STIROT_VECTORS, Stage::Vectors);
         let payload = image.payload();
         let base = self.area.start().value();
@@ -151,19 +152,12 @@ impl Loaded {
         let [s0, s1, s2, s3, e0, e1, e2, e3] = words;
         let (stack, entry) = (u32::from_le_bytes([s0, s1, s2, s3]), u32::from_le_bytes([e0, e1, e2, e3]));
         let code = base.saturating_add(payload.start)..base.saturating_add(payload.end);
-        // A stack grows down from its address, which may be the end of a memory.
-        let below = Address::new(stack.wrapping_sub(4));
-        let stack_fits = DTCM.contains(below) || AXI_SRAM.contains(below) || stack_is_elsewhere(below);
+        let stack_fits = config.next.opens_stack(stack, self.area);
         if !hw::is_entry(stack, entry) || !code.contains(&(entry & !1)) || !stack_fits {
             return Err(refused);
         }
         Ok(Address::new(code.start))
     }
-}
-
-fn stack_is_elsewhere(place: Address) -> bool {
-    use ironroot_layout::stm32h7rs::chip::{AHB_SRAM1, AHB_SRAM2};
-    AHB_SRAM1.contains(place) || AHB_SRAM2.contains(place)
 }
 
 /// Takes the header away from what is in RAM.
@@ -175,10 +169,20 @@ pub fn forget(config: &Config) {
 
 /// Leaves nothing of what was loaded.
 pub fn wipe() {
-    let Some(ram) = Window::new(STIROT_LOAD) else { return };
+    if let Some(ram) = Window::new(STIROT_LOAD) {
+        clear(ram, 0);
+    }
+}
+
+/// Zeroes everything from `offset` on.
+fn clear(ram: Window, offset: u32) {
     let zeros = [0; PIECE];
-    let mut offset = 0;
-    while ram.write(offset, &zeros).is_some() {
-        offset += PIECE as u32;
+    let mut at = offset;
+    // The first piece reaches to a multiple of their size: copies are fast from there on.
+    while let Some(left) = ram.region().size().bytes().checked_sub(at).filter(|left| *left != 0) {
+        let piece = PIECE - at as usize % PIECE;
+        let piece = usize::try_from(left).unwrap_or(PIECE).min(piece);
+        let Some(()) = zeros.get(..piece).and_then(|zeros| ram.write(at, zeros)) else { return };
+        at = at.saturating_add(piece as u32);
     }
 }

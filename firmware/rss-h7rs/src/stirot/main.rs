@@ -16,6 +16,8 @@
 
 mod ask;
 mod config;
+#[path = "../../../oemirot/src/exit.rs"]
+mod exit;
 mod image;
 mod protect;
 mod record;
@@ -33,14 +35,16 @@ use image::{Accepted, Loaded};
 use ironroot_boot::update::{Action, ImageReport, Report as Updates};
 use ironroot_boot::{HandOff, Stage, Status};
 use ironroot_codes::{Code, h7rs as codes};
-use ironroot_hal::{flash, jump, memory, ramecc, rcc, sbs};
+use ironroot_hal::{flash, jump, memory, ramecc, rcc, sbs, scb};
 use ironroot_layout::Address;
-use ironroot_layout::stm32h7rs::chip::FLASH;
-use ironroot_layout::stm32h7rs::contract::{MPU_REGION_APPLICATION, STIROT_LOAD};
+use ironroot_layout::stm32h7rs::chip::{DTCM, FLASH};
+use ironroot_layout::stm32h7rs::contract::STIROT_LOAD;
 use ironroot_layout::stm32h7rs::iloader::{Answer, Operation, erase, save};
-use ironroot_layout::stm32h7rs::rsslib::{STIROT_RAM, Service};
+use ironroot_layout::stm32h7rs::product::Open;
+use ironroot_layout::stm32h7rs::rsslib::Service;
 use ironroot_layout::stm32h7rs::state::ProductState;
-use ironroot_rss_h7rs::{hw, services};
+use ironroot_rss_h7rs::hw;
+use protect::Next;
 use report::Report;
 
 /// Points of the boot that the host can watch, see `secure-boot`.
@@ -155,7 +159,7 @@ fn hand_over(mut report: Report, config: &Config, accepted: &Accepted) -> ! {
         digest: accepted.digest,
         key_id: accepted.key_id,
         demo_key: false,
-        debug_closed: flash::product_state() != ProductState::Open,
+        debug_closed: sbs::debug_is_closed(),
         updates: updates(&progress, Some(accepted)),
     };
     memory::write(memory::HAND_OFF, &record.encode());
@@ -163,18 +167,23 @@ fn hand_over(mut report: Report, config: &Config, accepted: &Accepted) -> ! {
     progress.clear();
     sbs::set_command(0);
     startup::stage(stage::HANDOFF);
-    let service = if config.is_second_stage { Service::JumpToLevel2 } else { Service::JumpToLevel3 };
+    let service = match config.next {
+        Next::Stage => Service::JumpToLevel2,
+        Next::Application(_) => Service::JumpToLevel3,
+    };
+    scb::quiesce();
     // Asked again right before the jump: one skipped branch on the way here must not start an image.
     if !accepted.proof.is_intact().is_accepted() {
         refuse_silently(codes::STIROT_FAULT);
     }
-    protect::apply(config);
-    let region = u32::from(MPU_REGION_APPLICATION);
-    services::leave(service, accepted.vectors.value(), region, STIROT_RAM, jump_refused)
-}
-
-extern "C" fn jump_refused() -> ! {
-    refuse_silently(codes::JUMP_REFUSED)
+    // The stack is where every table has RAM, whatever `open` says. The iLoader's request lies in DTCM too.
+    exit::leave(&exit::Way {
+        vectors: accepted.vectors,
+        service,
+        table: &config.table,
+        ram: DTCM,
+        stack: Open::AhbSram2.area().end(),
+    })
 }
 
 /// Says why, leaves the record and stays. What the iLoader loaded goes: it may be half decrypted.

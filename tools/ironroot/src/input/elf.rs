@@ -136,7 +136,8 @@ pub fn symbol_address(data: &[u8], name: &str) -> Option<u32> {
 ///
 /// GNU ld's default layout lets the first segment begin at a page of the file, so that the ELF header itself becomes
 /// "loaded" bytes below the vector table. Like objcopy, only what allocated sections hold goes to the flash; the
-/// padding between two of them is kept as the file has it. Without section headers the segment is taken whole.
+/// padding between two of them is kept as the file has it. Without section headers the segment is taken whole. A segment of
+/// NOBITS sections alone, as of ST's confirmation flag, has bytes for the same reason, and they are nothing but the headers.
 fn by_section<'data, R: ReadRef<'data>>(
     file: &ElfFile32<'data, LittleEndian, R>,
     segment: Range<u64>,
@@ -150,6 +151,9 @@ fn by_section<'data, R: ReadRef<'data>>(
         .filter(|(from, to, _)| from < to && segment.start <= *from && *to <= segment.end)
         .collect();
     sections.sort_by_key(|(from, ..)| *from);
+    if sections.is_empty() && segment.start == 0 && segment.end <= headers(file) {
+        return Vec::new();
+    }
     if sections.is_empty() {
         return vec![Span { address, file: segment, name: "LOAD segment".to_owned() }];
     }
@@ -164,6 +168,14 @@ fn by_section<'data, R: ReadRef<'data>>(
         }
     }
     spans
+}
+
+/// Where the ELF header and the program headers behind it end; 0 if they do not follow each other.
+fn headers<'data, R: ReadRef<'data>>(file: &ElfFile32<'data, LittleEndian, R>) -> u64 {
+    let header = file.elf_header();
+    let (start, size) = (header.e_phoff(LittleEndian), u32::from(header.e_ehsize(LittleEndian)));
+    let table = u32::from(header.e_phnum(LittleEndian)) * u32::from(header.e_phentsize(LittleEndian));
+    if start == size { u64::from(start) + u64::from(table) } else { 0 }
 }
 
 fn malformed(what: String) -> Failure {

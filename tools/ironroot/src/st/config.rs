@@ -4,18 +4,22 @@ use std::path::{Path, PathBuf};
 
 use ironroot_codes::{input, project};
 use ironroot_keys::{KeyArgument, KeyKind, Secrets};
-use ironroot_layout::stm32h7rs::obkeys::{PRIVATE_KEY_END, PRIVATE_KEY_PREFIX};
+use ironroot_layout::stm32h7rs::obkeys::{DA_CONFIG, DA_PASSWORD, PRIVATE_KEY_END, PRIVATE_KEY_PREFIX};
 use zeroize::Zeroizing;
 
 use super::obk::{self, Obk};
-use super::xml::{self, Element};
-use crate::error::{Context, Failure, Result};
+use super::target::Family;
+use super::xml::{self, Element, brief};
+use crate::error::{Failure, Result};
 use crate::files;
 
 /// The first byte of a point that is not compressed; X and Y follow.
 const SEC1_UNCOMPRESSED: u8 = 4;
 /// The longest password of debug authentication, and the only length whose hash is known.
 pub(crate) const PASSWORD: usize = 16;
+/// What a device of ST's examples grants at all: full regression, debugging from each level on, and bit 127, whose meaning is
+/// not published.
+pub(crate) const PERMISSIONS: u128 = 0x8000_0000_0000_0000_0000_0000_0000_4007;
 /// The widest field in bytes.
 const MAX_WIDTH: u128 = 256;
 /// The largest alignment of a field or of the whole.
@@ -28,6 +32,8 @@ pub struct Config {
     pub title: String,
     /// The chip that it names, if it names one.
     pub mcu: Option<String>,
+    /// The family that its destination belongs to.
+    pub family: Family,
     /// Where the content goes: the first word of the `.obk` file.
     pub destination: u32,
     /// Whether the chip encrypts it.
@@ -115,10 +121,13 @@ impl Config {
         }
         let output = child("Output")?;
         output.only(&["Name", "Value", "Default", "Tooltip"])?;
+        let destination = bounded(info, "ObDestAddress", u128::from(u32::MAX))? as u32;
+        let mcu = info.optional("MCU").filter(|mcu| !mcu.is_empty());
         let config = Self {
             title: info.optional("Title").unwrap_or_default().to_owned(),
-            mcu: info.optional("MCU").map(str::to_owned),
-            destination: bounded(info, "ObDestAddress", u128::from(u32::MAX))? as u32,
+            mcu: mcu.map(str::to_owned),
+            family: family(info, mcu, destination)?,
+            destination,
             encrypt: bounded(info, "DoEncryption", 1)? == 1,
             align: at_least_one(info, "GlobalAlign", MAX_ALIGN)?,
             hash: obdata.child("Hash").is_some(),
@@ -126,7 +135,35 @@ impl Config {
             output: path(value_or_default(output)?),
         };
         check_slots(obdata, info)?;
+        config.check_debug(obdata, debug_authentication)?;
         Ok(config)
+    }
+
+    /// What the device compares with a password is made of a password, and so on: else nothing opens it again.
+    fn check_debug(&self, obdata: Element<'_>, debug_authentication: bool) -> Result {
+        if self.family != Family::Stm32h7rs {
+            return Ok(());
+        }
+        let refuse = |cause: &str| {
+            let word = self.destination;
+            Err(obdata
+                .refuse(project::ST_VALUE_INVALID, format_args!("the destination {word:#010x} {cause}")))
+        };
+        let has = |wanted: fn(&Value) -> bool| self.fields.iter().any(|field| wanted(&field.value));
+        let password = has(|value| matches!(value, Value::Password(_)));
+        let key = has(|value| matches!(value, Value::Key { .. }));
+        match (self.destination == DA_CONFIG.word(), self.destination == DA_PASSWORD.word()) {
+            (false, false) if debug_authentication => {
+                refuse("is none of debug authentication, and DA is there")
+            }
+            (false, false) => Ok(()),
+            _ if !debug_authentication => refuse("is one of debug authentication, and DA is missing"),
+            (true, _) if password || !key => {
+                refuse("is for certificates, and needs a root key and no password")
+            }
+            (_, true) if key || !password => refuse("is for a password, and needs one and no key"),
+            _ => Ok(()),
+        }
     }
 
     /// The field of that name.
@@ -134,17 +171,38 @@ impl Config {
         self.fields.iter().find(|field| field.name == name)
     }
 
+    /// The key files that it names, from `base`, the folder of the configuration file.
+    pub fn key_files(&self, base: &Path) -> impl Iterator<Item = PathBuf> {
+        self.fields.iter().filter_map(move |field| match &field.value {
+            Value::Key { path, .. } => Some(base.join(path)),
+            _ => None,
+        })
+    }
+
     /// The content. Key files are looked for from `base`, the folder of the configuration file.
     pub fn build(&self, base: &Path, secrets: &Secrets) -> Result<Obk> {
         let mut data = Zeroizing::new(Vec::new());
         for field in &self.fields {
-            field.append(base, self.hash, secrets, &mut data).about(&field.place)?;
+            let added = field.append(base, self.hash, secrets, &mut data);
+            // The subject is the key file; the line is where to change it.
+            added.map_err(|failure| Failure {
+                cause: format!("{}: {}", field.place, failure.cause),
+                ..failure
+            })?;
         }
         let front = if self.hash { 32 } else { 0 };
         let length = (front + data.len()).next_multiple_of(self.align);
         data.resize(length - front, 0);
         if length == 0 || length > obk::MAX_PAYLOAD {
             let cause = format!("the content has {length} bytes; there may be 1 to {}", obk::MAX_PAYLOAD);
+            return Err(Failure::new(project::ST_VALUE_INVALID, cause));
+        }
+        let room = self.family.room(self.destination);
+        if length > room as usize {
+            let (word, family) = (self.destination, self.family.name());
+            let cause = format!(
+                "the content has {length} bytes, and the keys of its level have {room} from {word:#010x} on ({family})"
+            );
             return Err(Failure::new(project::ST_VALUE_INVALID, cause));
         }
         let mut payload = Zeroizing::new(Vec::with_capacity(length));
@@ -275,14 +333,14 @@ pub(crate) fn private_key(path: &Path, secrets: &Secrets) -> Result<Zeroizing<Ve
 fn key(element: Element<'_>, debug_authentication: bool) -> Result<Value> {
     let kind = element.optional("KeyType").unwrap_or("ecdsa-p256");
     if kind != "ecdsa-p256" {
-        let cause = format_args!("KeyType is {kind:?}; only ecdsa-p256 is known");
+        let cause = format_args!("KeyType is {:?}; only ecdsa-p256 is known", brief(kind));
         return Err(element.refuse(project::ST_VALUE_INVALID, cause));
     }
     let public = match element.optional("Type").unwrap_or_default() {
         "Public" => true,
         "" => false,
         other => {
-            let cause = format_args!("Type is {other:?}, neither Public nor empty");
+            let cause = format_args!("Type is {:?}, neither Public nor empty", brief(other));
             return Err(element.refuse(project::ST_VALUE_INVALID, cause));
         }
     };
@@ -309,10 +367,10 @@ fn listed_number(element: Element<'_>) -> Result<Value> {
     let width = at_least_one(element, "Width", MAX_WIDTH)?;
     let text = value_or_default(element)?;
     let value = xml::number(text).ok_or_else(|| {
-        element.refuse(project::ST_VALUE_INVALID, format_args!("the value {text:?} is no number"))
+        element.refuse(project::ST_VALUE_INVALID, format_args!("the value {:?} is no number", brief(text)))
     })?;
     if width < 16 && value >> (8 * width) != 0 {
-        let cause = format_args!("the value {text} does not fit {width} bytes");
+        let cause = format_args!("the value {} does not fit {width} bytes", brief(text));
         return Err(element.refuse(project::ST_VALUE_INVALID, cause));
     }
     let choices: Vec<&str> = match element.name() {
@@ -322,10 +380,35 @@ fn listed_number(element: Element<'_>) -> Result<Value> {
     };
     let values = choices.iter().map(|choice| choice.split(',').next().unwrap_or_default().trim());
     if !choices.is_empty() && !values.clone().any(|choice| xml::number(choice) == Some(value)) {
-        let cause = format_args!("the value {text} is none of {}", values.collect::<Vec<_>>().join(", "));
+        let cause = format_args!(
+            "the value {} is none of {}",
+            brief(text),
+            brief(&values.collect::<Vec<_>>().join(", "))
+        );
         return Err(element.refuse(project::ST_VALUE_INVALID, cause));
     }
     Ok(Value::Number { value, width, text: text.to_owned() })
+}
+
+/// The family, if the part that the file names and the destination agree on it.
+fn family(info: Element<'_>, mcu: Option<&str>, destination: u32) -> Result<Family> {
+    let refuse = |cause: String| Err(info.refuse(project::ST_VALUE_INVALID, cause));
+    let Some(family) = Family::of_destination(destination) else {
+        return refuse(format!(
+            "ObDestAddress is {destination:#010x}, which is no place for keys on an STM32H7R/S (index, level, debug \
+             authentication) or STM32H5 (address from 0x0ffd0000)"
+        ));
+    };
+    let Some(mcu) = mcu else { return Ok(family) };
+    match Family::of_mcu(mcu) {
+        Some(named) if named == family => Ok(family),
+        Some(_) => refuse(format!(
+            "MCU is {:?}, and {destination:#010x} is a place on {}",
+            brief(mcu),
+            family.name()
+        )),
+        None => refuse(format!("MCU is {:?}; STM32H7R/S and STM32H5 are known", brief(mcu))),
+    }
 }
 
 /// The areas that fields mark as slots (`start#1`, `size#1`): inside their memory, aligned to its sectors, apart from each
@@ -338,7 +421,7 @@ fn check_slots(obdata: Element<'_>, info: Element<'_>) -> Result {
         let Some(value) = field.optional("Value").and_then(xml::number) else { continue };
         for mark in field.children().filter(|child| child.name() == "Slot") {
             let Some((kind, number)) = mark.text().split_once('#') else {
-                let cause = format_args!("the slot mark {:?} is not start#n or size#n", mark.text());
+                let cause = format_args!("the slot mark {:?} is not start#n or size#n", brief(mark.text()));
                 return Err(field.refuse(project::ST_VALUE_INVALID, cause));
             };
             let index = match slots.iter().position(|slot| slot.0 == number) {
@@ -353,7 +436,8 @@ fn check_slots(obdata: Element<'_>, info: Element<'_>) -> Result {
                 "start" => slot.1 = Some(value),
                 "size" => slot.2 = Some(value),
                 _ => {
-                    let cause = format_args!("the slot mark {:?} is not start#n or size#n", mark.text());
+                    let cause =
+                        format_args!("the slot mark {:?} is not start#n or size#n", brief(mark.text()));
                     return Err(field.refuse(project::ST_VALUE_INVALID, cause));
                 }
             }

@@ -29,6 +29,8 @@ pub struct Image {
 struct Param {
     name: String,
     switch: String,
+    /// Its value is the path of a file.
+    is_file: bool,
     value: Source,
     place: String,
 }
@@ -47,6 +49,8 @@ enum Source {
 /// An option with its value, as `ironroot image create` takes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptionValue {
+    /// What the file calls it.
+    pub name: String,
     /// The switch.
     pub switch: String,
     /// Its value, unless it is a flag.
@@ -116,9 +120,10 @@ impl Image {
         }
     }
 
-    /// The options with their values. Key files are named from `base` of the configuration.
-    pub fn options(&self, config: Option<&(PathBuf, Config)>) -> Result<Vec<OptionValue>> {
-        self.params.iter().map(|param| param.resolve(config).about(&param.place)).collect()
+    /// The options with their values. Files are named from the folder of the file that names them: `base` is that of the
+    /// description.
+    pub fn options(&self, base: &Path, config: Option<(&Path, &Config)>) -> Result<Vec<OptionValue>> {
+        self.params.iter().map(|param| param.resolve(base, config).about(&param.place)).collect()
     }
 }
 
@@ -163,13 +168,15 @@ impl Param {
             (None, Some(text)) => Source::Here(text.to_owned()),
             (None, None) => Source::None,
         };
-        Ok(Read::Option(Self { name, switch: switch.to_owned(), value, place: element.place() }))
+        let is_file = kind == "File";
+        Ok(Read::Option(Self { name, switch: switch.to_owned(), is_file, value, place: element.place() }))
     }
 
-    fn resolve(&self, config: Option<&(PathBuf, Config)>) -> Result<OptionValue> {
+    fn resolve(&self, base: &Path, config: Option<(&Path, &Config)>) -> Result<OptionValue> {
         let broken = |cause: String| Failure::new(project::ST_LINK_BROKEN, cause);
         let value = match &self.value {
             Source::None => None,
+            Source::Here(text) if self.is_file => Some(base.join(path(text)).display().to_string()),
             Source::Here(text) => Some(text.clone()),
             Source::Linked => {
                 let (file, config) = config
@@ -179,9 +186,7 @@ impl Param {
                     .ok_or_else(|| broken(format!("{} has no field {:?}", file.display(), self.name)))?;
                 Some(match &field.value {
                     Value::Number { text, .. } => text.clone(),
-                    Value::Key { path, .. } => {
-                        file.parent().unwrap_or(Path::new("")).join(path).display().to_string()
-                    }
+                    Value::Key { path, .. } => super::folder(file).join(path).display().to_string(),
                     Value::Permissions(_) | Value::Password(_) => {
                         return Err(broken(format!("the field {:?} is no option of an image", self.name)));
                     }
@@ -221,6 +226,6 @@ impl Param {
                 return Err(Failure::new(project::ST_FIELD_UNKNOWN, cause));
             }
         };
-        Ok(OptionValue { switch: switch.to_owned(), value })
+        Ok(OptionValue { name: self.name.clone(), switch: switch.to_owned(), value })
     }
 }

@@ -2,13 +2,16 @@
 //!
 //! 1. What a file says becomes what ST's tool makes of it, byte for byte; what is not known is refused, never guessed.
 //! 2. The files come from elsewhere: no entities, no other files but those that the description names, sizes bounded.
-//! 3. Addresses, slots and keys that the files name go the same way as those of `ironroot.toml` afterwards.
+//! 3. A description (`ironroot.toml`) made of them ([`describe`]) passes the same rules as one that was written by hand, and what
+//!    it does not take over is told.
 //!
 //! Source of the formats: the ROT_Provisioning folders of STM32CubeH7RS v1.3.0 and STM32CubeH5 v1.7.0.
 
 pub mod config;
+pub mod describe;
 pub mod image;
 pub mod obk;
+pub mod target;
 mod xml;
 
 use std::path::Path;
@@ -41,6 +44,11 @@ pub fn read(path: &Path) -> Result<Project> {
         return Err(Failure::new(ironroot_codes::input::FILE_TOO_LARGE, cause).about(path.display()));
     }
     parse(&bytes).about(path.display())
+}
+
+/// The folder of a file: where the paths in it start.
+pub(crate) fn folder(file: &Path) -> &Path {
+    file.parent().unwrap_or(Path::new(""))
 }
 
 /// Reads the content of a project file.

@@ -1,6 +1,7 @@
 //! A virtual device in this process: what a bench with a board, a debug probe and a serial cable is otherwise for.
 
 pub mod chip;
+pub mod external;
 pub mod fault;
 pub mod names;
 pub mod record;
@@ -63,9 +64,9 @@ pub fn load(path: &Path) -> Result<HeldBoard> {
         other => {
             let cause =
                 format!("the board has an {}; this command is for the stm32h735", other.part().name());
-            Err(Failure::new(input::BOARD_UNKNOWN_PART, cause)
-                .about(path.display())
-                .fix("`ironroot vdev run`, `show`, `gdb` and `external` take boards with this part."))
+            Err(Failure::new(input::BOARD_UNKNOWN_PART, cause).about(path.display()).fix(
+                "`ironroot vdev run`, `show`, `gdb`, `install` and `external` take boards with this part.",
+            ))
         }
     }
 }

@@ -48,7 +48,9 @@ fn update_fields(image: &ImageReport) -> Value {
 fn updates(record: &HandOff) -> String {
     let mut text = String::new();
     for (number, image) in record.updates.images().iter().enumerate() {
-        if image.action != Action::None {
+        // Why it was reverted says that it was.
+        let said = image.action == Action::Reverted && image.reverted.is_some();
+        if image.action != Action::None && !said {
             text += &format!("; image {number} {}", image.action.name());
         }
         for (what, code) in

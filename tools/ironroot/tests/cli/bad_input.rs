@@ -272,3 +272,37 @@ fn an_unsigned_image_is_not_verified() {
     dir.refused("image verify unsigned.bin -k pub.pem", "IR-2204", 3);
     dir.run("image info unsigned.bin").exit_ok();
 }
+
+/// A file is quoted around the place that is wrong, and cannot rearrange the message around the quotation.
+#[test]
+fn a_refusal_quotes_a_little_of_a_file_and_nothing_that_steers_the_terminal() {
+    let dir = Scratch::new();
+    let long = "x".repeat(2_000_000);
+    for (name, text) in [
+        ("line", format!("slots = 7 # {long}")),
+        ("name", format!("{long} = 7")),
+        ("dotted", format!("product.{long} = 7")),
+        ("text", format!("product = {{ device = \"{long}\" }}")),
+        ("bidi", "[product]\ndevice = \"\u{202e}7s7h23mts\u{2066}\"\n".to_owned()),
+        ("xml", format!("<Root><{long}></Root>")),
+        ("xml-title", format!("<Root><Obdata><Info><Title>{long}</Title></Info></Obdata></Root>")),
+        ("xml-bidi", "<Root><Obdata><\u{202e}/></Obdata></Root>".to_owned()),
+        ("xml-name", "<Root><Obdata><Data><Name>\u{202e}\u{200b}</Name></Data></Obdata></Root>".to_owned()),
+        ("options", format!("SECURITY = \"{long}\"")),
+    ] {
+        let file = if name.starts_with("xml") { format!("{name}.xml") } else { format!("{name}.toml") };
+        dir.write(&file, text.as_bytes());
+        for line in [
+            format!("boot plan --product {file}"),
+            format!("import tpc-xml {file}"),
+            format!("ob plan --file {file} --device vdev:none.bin"),
+        ] {
+            let run = dir.run(&line);
+            assert_eq!(run.exit, 2, "{line}: {}", run.stderr.len());
+            assert!(run.stderr.len() < 3000, "{line}: {} bytes", run.stderr.len());
+            assert!(!run.stderr.contains(['\u{202e}', '\u{2066}', '\u{200b}']), "{line}: {}", run.stderr);
+            let json = dir.run(&format!("{line} --json"));
+            assert!(json.stdout.len() < 5000, "{line}: {} bytes", json.stdout.len());
+        }
+    }
+}

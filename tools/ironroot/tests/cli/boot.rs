@@ -160,6 +160,8 @@ fn a_bad_description_is_refused_with_its_line() {
         ("\"oemirot\"", "\"stirot\"", "IR-1908", "ironroot.toml:8:11"),
         ("version = \"1.0.0\"", "version = 1", "IR-1903", "ironroot.toml:29:11"),
         ("[keys] ", "[keys ", "IR-1901", "ironroot.toml:23:"),
+        ("STM32H7S78-DK", "NUCLEO-H7S3L9", "IR-8110", "ironroot.toml:12:8"),
+        ("STM32H7S78-DK", "NUCLEO-H7S3L8", "IR-8110", "ironroot.toml:16:23"),
     ] {
         let scratch = replaced("oemirot-external-ram", from, to);
         for command in ["boot plan", "boot map --svg x.svg", "boot flow --svg x.svg"] {

@@ -32,8 +32,9 @@ fn config(destination: &str, align: u32, front: &str, fields: &[(&str, &str, &st
     for (element, name, children) in fields {
         writeln!(rows, "<{element}><Name>{name}</Name>{children}</{element}>").unwrap();
     }
+    let mcu = if destination.starts_with("0x0FFD") { "STM32H573" } else { "STM32H7S78" };
     format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Root><Obdata><Info><Title>Test</Title><MCU>STM32H7S78</MCU>\
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Root><Obdata><Info><Title>Test</Title><MCU>{mcu}</MCU>\
          <ObDestAddress>{destination}</ObDestAddress><DoEncryption>1</DoEncryption><GlobalAlign>{align}</GlobalAlign>\
          <FlashStart>0</FlashStart><FlashSize>0xA0000000</FlashSize><FlashSectorSize>0x2000</FlashSectorSize></Info>\
          {front}{rows}<Output><Name>Output File</Name><Value>.\\out.obk</Value></Output></Obdata></Root>"
@@ -339,4 +340,145 @@ fn a_bad_image_description_is_refused_with_its_code() {
     let run = dir.run("import tpc-xml size.xml --build --application app.bin --output-dir .");
     assert_eq!(run.exit, 2);
     assert!(run.stderr.contains("IR-8005"), "{}", run.stderr);
+}
+
+/// A value that is read in two ways ends in the keys of a closed part.
+#[test]
+fn a_value_is_one_text_and_nothing_else() {
+    let dir = bench();
+    let good = stirot(("", ""));
+    let address = "<Value>0x90000000</Value>";
+    assert!(good.contains(address));
+    let cases = [
+        ("comment", address, "<Value>0x9000<!-- install -->0000</Value>", "IR-8005"),
+        ("instruction", address, "<Value>0x9000<?x y?>0000</Value>", "IR-8005"),
+        ("element", address, "<Value>0x9<Typo>0</Typo></Value>", "IR-8004"),
+        ("element-only", address, "<Value><Typo>0x90000000</Typo></Value>", "IR-8004"),
+        ("attribute", address, "<Value radix=\"10\">0x90000000</Value>", "IR-8004"),
+        ("name-space", address, "<Value xmlns=\"urn:x\">0x90000000</Value>", "IR-8004"),
+        ("mark-element", "<Hash></Hash>", "<Hash><Evil/></Hash>", "IR-8004"),
+        ("mark-text", "<Hash></Hash>", "<Hash>no</Hash>", "IR-8005"),
+        ("stray", "<Hash></Hash>", "0x24000000<Hash></Hash>", "IR-8005"),
+        ("stray-in-field", "<Width>4</Width>", "<Width>4</Width>8", "IR-8005"),
+        ("stray-in-root", "<Root>", "<Root>x", "IR-8005"),
+        ("long", "<Title>Test</Title>", &format!("<Title>{}</Title>", "x".repeat(5000)), "IR-8005"),
+    ];
+    for (name, from, to, code) in cases {
+        let file = format!("{name}.xml");
+        assert!(good.contains(from), "{name}");
+        dir.write(&file, good.replacen(from, to, 1).as_bytes());
+        dir.refused(&format!("import tpc-xml {file}"), code, 2);
+    }
+    // Remarks beside a value, and white space around it, change nothing.
+    let remarked = good.replace(address, "<Value><!-- where --> 0x90000000\n</Value><!-- it goes -->");
+    assert_eq!(digest_of(&dir, &remarked), digest_of(&dir, &good));
+    let image = image("config.xml", &OEMIROT_IMAGE).replace("0x200000", "0x2<!-- -->00000");
+    dir.write("image.xml", image.as_bytes());
+    dir.refused("import tpc-xml image.xml", "IR-8005", 2);
+}
+
+#[test]
+fn a_result_never_replaces_what_it_is_made_of_or_a_private_key() {
+    let dir = bench();
+    dir.run("keys generate -o other.pem").exit_ok();
+    let to = |output: &str| oemirot().replace(".\\out.obk", output);
+    for (output, code) in [
+        ("./auth.pem", "IR-1012"),
+        ("enc.pem", "IR-1012"),
+        ("config.xml", "IR-1012"),
+        ("other.pem", "IR-1005"),
+    ] {
+        dir.write("config.xml", to(output).as_bytes());
+        dir.refused("import tpc-xml config.xml --force", code, 2);
+        dir.refused("import tpc-xml config.xml --force --output-dir .", code, 2);
+        dir.refused("import tpc-xml config.xml --force --dry-run", code, 2);
+    }
+    // Also what another file of the same command is made of, and what is linked.
+    dir.write("config.xml", to("image.xml").as_bytes());
+    dir.write("image.xml", image("config.xml", &OEMIROT_IMAGE).as_bytes());
+    dir.refused("import tpc-xml config.xml image.xml --force", "IR-1012", 2);
+    dir.write("app.bin", &crate::support::program(0x7000_0400, 0x1000));
+    for output in ["config.xml", "image.xml", "auth.pem", "enc.pem", "app.bin"] {
+        let text = image("config.xml", &OEMIROT_IMAGE).replace("out/image.hex", output);
+        dir.write("image.xml", text.as_bytes());
+        let line = "import tpc-xml image.xml --build --application app.bin --force";
+        dir.refused(line, "IR-1012", 2);
+    }
+}
+
+#[test]
+fn several_files_are_taken_over_together_or_not_at_all() {
+    let dir = bench();
+    std::fs::create_dir(dir.path("out")).unwrap();
+    let empty = || assert_eq!(std::fs::read_dir(dir.path("out")).unwrap().count(), 0);
+    dir.write("good.xml", oemirot().as_bytes());
+    dir.write(
+        "late.xml",
+        oemirot().replace("auth.pem", "none.pem").replace("out.obk", "late.obk").as_bytes(),
+    );
+    let error = dir.refused("import tpc-xml good.xml late.xml -o out", "IR-1002", 2);
+    let cause = error["cause"].as_str().unwrap();
+    assert!(cause.starts_with("late.xml, line 2: File \"Authentication key\": "), "{cause}");
+    empty();
+    dir.write("same.xml", stirot(("", "")).as_bytes());
+    for options in ["", " --force", " --dry-run"] {
+        let error = dir.refused(&format!("import tpc-xml good.xml same.xml -o out{options}"), "IR-8011", 2);
+        assert!(error["cause"].as_str().unwrap().contains("good.xml and same.xml"), "{error}");
+    }
+    empty();
+    // An image that cannot be made leaves neither the keys nor the image before it.
+    dir.write("image.xml", image("good.xml", &OEMIROT_IMAGE).as_bytes());
+    dir.write("app.bin", &crate::support::program(0x7000_0400, 0x1000));
+    let other =
+        image("good.xml", &OEMIROT_IMAGE).replace("image.hex", "late.hex").replace("..\\app.bin", "none.bin");
+    dir.write("other.xml", other.replace("0x200000", "0x800").as_bytes());
+    let files = "good.xml image.xml other.xml";
+    dir.refused(&format!("import tpc-xml {files} -o out --build --application app.bin"), "IR-1208", 2);
+    empty();
+    dir.run("import tpc-xml good.xml image.xml -o out --build --application app.bin").exit_ok();
+    let run =
+        dir.run("import tpc-xml good.xml image.xml -o out --build --application app.bin --force --json");
+    run.exit_ok();
+    assert!(!run.stdout.contains(".ironroot-"), "the name for the time of making: {}", run.stdout);
+    let made = run.events().into_iter().find(|event| event["command"] == "image create").unwrap();
+    assert_eq!(made["output"], "out/image.hex");
+    let mut names: Vec<_> =
+        std::fs::read_dir(dir.path("out")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["image.hex", "out.obk"]);
+}
+
+#[test]
+fn a_configuration_is_for_a_known_part_and_a_place_on_it() {
+    let dir = bench();
+    let oem = oemirot();
+    let mcu = |text: &str, name: &str| text.replace("STM32H7S78", name);
+    let at = |word: &str| oem.replace("0x00000108", word);
+    let permissions = "<Value>0x80000000000000000000000000004007</Value><Width>4</Width>";
+    let certificate =
+        [("File", "Root key", &*key("auth.pem", true, 4)), ("Permission", "Permission", permissions)];
+    let password = [("Text", "Password", "<Value>0123456789012345</Value><Width>16</Width>")];
+    let cases = [
+        ("other-family", mcu(&oem, "STM32U585")),
+        ("other-line", mcu(&oem, "STM32H735")),
+        ("h5-for-h7s", mcu(&oem, "STM32H573")),
+        ("level-3", at("0x00FF0399")),
+        ("no-such-key", at("0x00000120")),
+        ("nowhere", at("0x08000000")),
+        ("behind-the-keys", at("0x0FFD2000")),
+        ("too-long-here", at("0x0000011A")),
+        ("certificate-as-password", config("0x008A0008", 32, "<Hash/><DA/>", &certificate)),
+        ("password-as-certificate", config("0x00510008", 32, "<Hash/><DA/>", &password)),
+        ("key-in-clear", config("0x00510008", 32, "<Hash/>", &certificate[..1])),
+        ("debug-elsewhere", config("0x00000108", 32, "<Hash/><DA/>", &certificate)),
+        ("locks-for-ever", config("0x00B40008", 32, "<Hash/><DA/>", &certificate)),
+    ];
+    for (name, text) in cases {
+        let file = format!("{name}.xml");
+        dir.write(&file, text.as_bytes());
+        dir.refused(&format!("import tpc-xml {file}"), "IR-8005", 2);
+    }
+    for mcu_name in ["STM32H7S3L8", "STM32H7R7", ""] {
+        digest_of(&dir, &mcu(&oem, mcu_name));
+    }
 }

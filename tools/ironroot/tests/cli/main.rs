@@ -8,6 +8,7 @@ mod errors;
 mod image;
 mod image_misuse;
 mod import;
+mod import_description;
 mod keys;
 mod license;
 mod offline;

@@ -18,6 +18,8 @@ const BKLOCKR: u32 = 0x120;
 
 /// AP_UNLOCK and DBG_UNLOCK: open. DBGCFG_LOCK: not locked.
 const UNLOCKED: u32 = 0xB4;
+/// DBGCFG_LOCK as it reads once it is locked.
+const LOCKED: u32 = 0x6A;
 
 #[rustfmt::skip]
 const TABLE: &[Register] = &[
@@ -58,11 +60,12 @@ pub enum Effect {
 pub struct Sbs {
     registers: Registers,
     level: Hdpl,
+    level_rule: bool,
 }
 
 impl Default for Sbs {
     fn default() -> Self {
-        Sbs { registers: Registers::new(TABLE), level: Hdpl::Level0 }
+        Sbs { registers: Registers::new(TABLE), level: Hdpl::Level0, level_rule: true }
     }
 }
 
@@ -70,7 +73,7 @@ impl Sbs {
     /// A reset with this level of BOOT0. RSSCMDR survives a system reset.
     pub fn reset(&mut self, cause: ResetCause, boot0: bool) {
         let command = self.registers.get(RSSCMDR);
-        *self = Sbs::default();
+        *self = Sbs { level_rule: self.level_rule, ..Sbs::default() };
         self.registers.set(BOOTPINR, u32::from(boot0));
         if cause != ResetCause::PowerOn {
             self.registers.set(RSSCMDR, command);
@@ -80,6 +83,11 @@ impl Sbs {
     /// The level.
     pub fn level(&self) -> Hdpl {
         self.level
+    }
+
+    /// Whether DBGCR and DBGLOCKR are out of reach at level 3. No public text says so: firmware must not live by it.
+    pub fn set_level_rule(&mut self, on: bool) {
+        self.level_rule = on;
     }
 
     /// A register's value.
@@ -105,9 +113,15 @@ impl Sbs {
             HDPLCR => {}
             // Our model: RSS notes what it starts.
             BOOTSR if !core || self.level != Hdpl::Level0 => {}
-            // The application must not open what its boot stages left closed (unverified).
-            DBGCR | DBGLOCKR if !core || self.level == Hdpl::Level3 => {}
+            // The application must not open what its boot stages left closed (unverified: see `set_level_rule`).
+            DBGCR | DBGLOCKR if !core || self.level_rule && self.level == Hdpl::Level3 => {}
+            // That the lock holds until the reset is our reading.
             DBGCR | DBGLOCKR if self.registers.get(DBGLOCKR) != UNLOCKED => {}
+            // Whatever else is written locks, and reads as this.
+            DBGLOCKR => {
+                let locked = written.over(UNLOCKED) & 0xFF != UNLOCKED;
+                self.registers.set(DBGLOCKR, if locked { LOCKED } else { UNLOCKED });
+            }
             // MEF says that the RAM was erased at power-on: 1 clears it.
             MESR | HDPLSR => {}
             BKLOCKR => {
@@ -169,6 +183,7 @@ mod tests {
         sbs.write(DBGCR, Written::word(0), true);
         sbs.write(DBGLOCKR, Written::word(UNLOCKED), true);
         assert!(sbs.opens_debug(), "locked until reset");
+        assert_eq!(sbs.read(DBGLOCKR), Some(LOCKED));
         let mut sbs = Sbs::default();
         for value in [0x0051_B400, 0x0051_00B4, 0x0051_B3B4] {
             sbs.write(DBGCR, Written::word(value), true);

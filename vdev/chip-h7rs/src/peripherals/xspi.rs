@@ -122,6 +122,13 @@ impl ExternalMemory {
         }
     }
 
+    /// A defect of a flash: see [`SerialNor::set_stuck`].
+    pub fn set_stuck(&mut self, stuck: bool) {
+        if let ExternalMemory::Nor { interface, .. } = self {
+            interface.set_stuck(stuck);
+        }
+    }
+
     /// Power goes and comes back; `seed` decides what a running operation leaves, and what the RAM holds.
     pub fn power_on(&mut self, seed: u64) {
         match self {

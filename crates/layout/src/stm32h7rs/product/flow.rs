@@ -36,11 +36,31 @@ pub struct FlowStage {
 /// The most stages.
 pub(super) const FLOW: usize = 6;
 
+const DIGEST: Verified =
+    Verified { what: "SHA-256 over header, payload and protected TLVs", against: "hash TLV" };
+const SIGNATURE: Verified =
+    Verified { what: "ECDSA P-256 signature", against: "verification key in the OBKeys of this level" };
+const COUNTER: Verified = Verified { what: "security counter", against: "data OBKeys: no older image" };
+
+/// Images for OEMiRoT and OEMuRoT, which `ironroot app image` makes with ST's options, have no vendor and class id either.
 const IMAGE_CHECKS: &[Verified] = &[
-    Verified { what: "image header and TLVs", against: "slot, magic, header size, class id" },
-    Verified { what: "SHA-256 over header, payload and protected TLVs", against: "hash TLV" },
-    Verified { what: "ECDSA P-256 signature", against: "verification key in the OBKeys of this level" },
-    Verified { what: "security counter", against: "data OBKeys: no older image" },
+    Verified {
+        what: "image header and TLVs",
+        against: "slot, magic, header size; vendor and class id of an image that has them",
+    },
+    DIGEST,
+    SIGNATURE,
+    COUNTER,
+];
+/// Images for STiRoT have no TLVs for vendor and class: products differ by their keys alone.
+const STIROT_CHECKS: &[Verified] = &[
+    Verified {
+        what: "image header and TLVs",
+        against: "STiRoT's magic, size of the area, encryption; no vendor or class id: the format has none",
+    },
+    DIGEST,
+    SIGNATURE,
+    COUNTER,
 ];
 
 const fn stage(
@@ -90,7 +110,7 @@ const STIROT_ASKS: &[&str] =
     &["reads its configuration from OBKeys", "leaves a request in DTCM and starts the iLoader at HDPL 3"];
 const STIROT: &[&str] = &[
     "finds the image in internal RAM after the reset, by the answer in SBS_RSSCMDR",
-    "verifies and decrypts the image where it lies",
+    "verifies and decrypts the image where it lies, and zeroes what nobody signed behind it",
     "has the iLoader save a new image as the installed one",
 ];
 const ILOADER: &[&str] = &["copies the image from external flash to internal RAM", "resets the chip"];
@@ -128,7 +148,7 @@ pub(super) const fn flow(plan: &Plan) -> [Option<FlowStage>; FLOW] {
                 Hdpl::Level1,
                 rsslib::STIROT,
                 STIROT,
-                IMAGE_CHECKS,
+                STIROT_CHECKS,
                 STIROT_HIDES,
             ),
         ),
@@ -139,7 +159,7 @@ pub(super) const fn flow(plan: &Plan) -> [Option<FlowStage>; FLOW] {
             stage("OEMiRoT", own.level, own.code, does(product), IMAGE_CHECKS, hidden_by_first(product))
         }
         (Some(own), _) => {
-            let hides = &["OBKeys of HDPL 2 (its keys and data)", "its data in RAM, wiped"];
+            let hides = &["OBKeys of HDPL 2 (its keys and data)", "its code and data in RAM, wiped"];
             stage("OEMuRoT", own.level, own.code, does(product), IMAGE_CHECKS, hides)
         }
         (None, _) => None,

@@ -2,7 +2,7 @@
 //!
 //! Sizes and order are those of ST's `.obk` files.
 
-use super::choices::BootPath;
+use super::choices::{BootPath, Open};
 use super::{Plan, Product};
 use crate::stm32h7rs::chip::FLASH;
 use crate::stm32h7rs::obkeys::{
@@ -100,6 +100,15 @@ pub(super) const fn contents(product: &Product) -> [Option<KeyContent>; CONTENTS
 /// Length of [`stirot_config_head`]: what lies between hash and keys.
 pub const STIROT_CONFIG_HEAD: usize = config::DECRYPTION_KEY - config::IMAGES;
 
+/// What STiRoT starts, and what it leaves open for it.
+const fn next_stage(product: &Product) -> u8 {
+    match (product.boot, product.open) {
+        (BootPath::StirotOemurot, _) => config::SECOND_STAGE,
+        (_, Open::AhbSram2) => config::APPLICATION,
+        (_, Open::Sram) => config::APPLICATION_WITH_SRAM,
+    }
+}
+
 /// STiRoT's configuration between the hash and the keys, in the order of ST's STiROT_Config.xml; `None` without STiRoT.
 pub fn stirot_config_head(plan: &Plan) -> Option<[u8; STIROT_CONFIG_HEAD]> {
     let (image, iloader, slots) = (plan.stirot_image?, plan.iloader?, plan.stirot_slots?);
@@ -108,7 +117,7 @@ pub fn stirot_config_head(plan: &Plan) -> Option<[u8; STIROT_CONFIG_HEAD]> {
         (config::IMAGES, 1),
         // ST's default: the clock of the hand-off.
         (config::CLOCK, 1),
-        (config::NEXT_STAGE, u8::from(plan.product.boot == BootPath::StirotOemurot)),
+        (config::NEXT_STAGE, next_stage(&plan.product)),
         (config::SRAM_ECC, u8::from(plan.product.ram_ecc)),
     ];
     for (offset, value) in bytes {
@@ -120,7 +129,7 @@ pub fn stirot_config_head(plan: &Plan) -> Option<[u8; STIROT_CONFIG_HEAD]> {
         (config::LEAST_STATE, u32::from(plan.product.protections.state.number())),
         (config::INSTALL, slots.installed.start().value()),
         (config::DOWNLOAD, slots.download.start().value()),
-        (RESERVED, 0x1000_0000),
+        (config::EXTERNAL_SIZE, 0x1000_0000),
         (config::ILOADER_OFFSET, iloader.start().offset_from(FLASH.start())?.bytes()),
         (config::ILOADER_SIZE, iloader.size().bytes()),
     ];
@@ -130,6 +139,3 @@ pub fn stirot_config_head(plan: &Plan) -> Option<[u8; STIROT_CONFIG_HEAD]> {
     }
     Some(head)
 }
-
-/// A word that ST reserves, and writes with this value.
-const RESERVED: usize = 76;

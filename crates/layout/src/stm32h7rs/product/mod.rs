@@ -10,6 +10,7 @@
 //! Sources of the numbers: STM32CubeH7RS v1.3.0 (OEMiROT_Boot, iLoader, provisioning), ARMv7-M for the regions.
 
 mod choices;
+mod confine;
 mod entry;
 mod flow;
 mod image;
@@ -21,14 +22,16 @@ mod refusal;
 mod rules;
 
 pub use choices::{BootPath, Open, Place, UpdateMode};
-pub use entry::{Entry, Kind};
+pub use confine::{Rows, confine};
+pub use entry::{Entry, Kind, Preset};
 pub use flow::{FlowStage, Verified};
 pub use image::{Counter, ImageFor, ImageOptions, Version};
 pub use keys::{KeyContent, KeyFormat, STIROT_CONFIG_HEAD, stirot_config_head};
 pub use mpu::{
     Access, Attributes, HandOff, MpuRegion, MpuTable, Unexpressible, hand_off_table, peripheral_window,
+    second_stage_table,
 };
-pub use options::{Actor, OptionField, OptionRegister, OptionStep, Phase, Undo};
+pub use options::{Actor, Guarded, OptionField, OptionRegister, OptionStep, Phase, Undo};
 pub use plan::{Application, ImageSlots, Note, Plan, Stage, Symbols};
 pub use refusal::{Cause, Refusal};
 

@@ -1,6 +1,7 @@
 //! MPU tables of the stages: which areas, with which rights, encoded to RBAR and RASR (ARMv7-M B3.5).
 //!
-//! 1. The numbers of the regions are those of ST's OEMiRoT; a higher number wins where two overlap.
+//! 1. The numbers of the regions are those of ST's OEMiRoT, but for OTP and unique id at the hand-off, which leave the highest to
+//!    code; a higher number wins where two overlap.
 //! 2. The background map stays off (PRIVDEFENA = 0): what no region names is a fault, for privileged code too.
 //! 3. An area is covered exactly, with eighths left out if need be, or refused: a region that is rounded up opens what must
 //!    stay closed.
@@ -151,19 +152,21 @@ fn block(area: Region) -> Result<Block, Option<Region>> {
         if log2 < 8 {
             continue;
         }
-        let eighth = size / 8;
-        if start.is_multiple_of(eighth) && end.is_multiple_of(eighth) {
+        // Masks rather than divisions: a stage in system flash has this code too.
+        let mask = (size >> 3) - 1;
+        if (start | end) & mask == 0 {
+            let eighths = |address: u64| (address - base) >> (log2 - 3);
+            let (first, last) = (eighths(start), eighths(end));
             let mut left_out = 0u8;
             for index in 0..8u8 {
-                let at = base + u64::from(index) * eighth;
-                if at < start || at >= end {
+                if !(first..last).contains(&u64::from(index)) {
                     left_out |= 1 << index;
                 }
             }
             return Ok(Block { base: base32, log2, left_out });
         }
         if larger.is_none() {
-            let (low, high) = (start / eighth * eighth, end.div_ceil(eighth) * eighth);
+            let (low, high) = (start & !mask, (end + mask) & !mask);
             larger = match (u32::try_from(low), u32::try_from(high - low)) {
                 (Ok(low), Ok(size)) => Region::checked(Address::new(low), Size::new(size)),
                 _ => None,
@@ -243,6 +246,11 @@ impl MpuTable {
         }
         registers
     }
+
+    /// The same as rows whose order in memory is certain: RBAR, RASR.
+    pub fn rows(&self) -> super::Rows {
+        self.registers().map(|(rbar, rasr)| [rbar, rasr])
+    }
 }
 
 struct Rights {
@@ -313,8 +321,10 @@ pub struct HandOff {
     pub open: Open,
 }
 
-/// The table with which a stage calls JumpHDPLvl3 (or STiRoT jumps). The application's region is off; RSSLIB switches it
-/// on.
+/// The table with which a stage calls JumpHDPLvl3. The application's region is off; RSSLIB switches it on.
+///
+/// The application's region is the whole area that it may run from. Only the device knows how far the verified image reaches:
+/// there the stage makes the region end with it, by [`super::confine`].
 ///
 /// The stage's own code and DTCM are closed already. So the stage switches this table on in a handler with FAULTMASK set,
 /// which lifts the MPU (CTRL.HFNMIENA = 0, ARMv7-M B3.5.1), and its return from the handler is the call of RSSLIB. The stack
@@ -343,7 +353,7 @@ pub fn hand_off_table(of: &HandOff) -> Result<MpuTable, Unexpressible> {
             None,
             optional(1, of.flash, open_data("external flash", WriteThrough))?,
             optional(2, of.ram, open_data("external RAM", WriteThrough))?,
-            None,
+            MpuRegion::cover(3, IDENTITY, constant("OTP and unique id"))?,
             optional(4, vectors, constant("application, before it starts"))?,
             MpuRegion::cover(5, of.open.area(), open_data("application RAM", NonCacheable))?,
             None,
@@ -355,9 +365,22 @@ pub fn hand_off_table(of: &HandOff) -> Result<MpuTable, Unexpressible> {
             MpuRegion::cover(12, HPDMA, closed)?,
             MpuRegion::cover(13, SHARED, data("shared with the application", NonCacheable))?,
             application,
-            MpuRegion::cover(15, IDENTITY, constant("OTP and unique id"))?,
+            // 15, 7, 6 and what else is free and not hidden by another: the rest of the image, see [`super::confine`].
+            None,
         ],
     })
+}
+
+/// The table with which STiRoT starts a second stage: that of the hand-off to an application that gets the least, and DTCM, where
+/// the stage has stack and data until it has put its own table in force.
+///
+/// # Errors
+/// As [`hand_off_table`].
+pub fn second_stage_table(run: Region) -> Result<MpuTable, Unexpressible> {
+    let mut table = hand_off_table(&HandOff { run, flash: None, ram: None, open: Open::AhbSram2 })?;
+    let [first, ..] = &mut table.regions;
+    *first = MpuRegion::cover(0, DTCM, data("DTCM: data and stack", Attributes::WriteThrough))?;
+    Ok(table)
 }
 
 /// What a stage of the product works with.

@@ -196,6 +196,37 @@ pub struct OptionStep {
     pub reason: &'static str,
 }
 
+/// A protection that a boot stage of a closed product insists on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guarded {
+    /// The option register with the value in force.
+    pub address: u32,
+    /// Which bits.
+    pub mask: u32,
+    /// What they must be, in place.
+    pub value: u32,
+}
+
+impl OptionStep {
+    /// What of this change must be in force whenever a boot stage of the closed product runs: write protection, hidden area, RAM
+    /// ECC that is on, brown-out level. Not the watchdog and the pins: they take nothing from the protection.
+    pub const fn guarded(&self) -> Option<Guarded> {
+        let bits = match self.register {
+            // A cleared bit protects; more may be protected than was planned.
+            OptionRegister::Wrpsrp => self.mask & !self.value,
+            OptionRegister::Hdpsrp => self.mask,
+            OptionRegister::Obw2srp => self.mask & self.value & OptionField::Ecc.mask(),
+            OptionRegister::Obw1srp => self.mask & OptionField::BorLevel.mask(),
+            // What the product state follows from.
+            OptionRegister::Nvsrp | OptionRegister::Rotsrp => 0,
+        };
+        if bits == 0 {
+            return None;
+        }
+        Some(Guarded { address: self.register.address() - 4, mask: bits, value: self.value & bits })
+    }
+}
+
 /// The most steps.
 pub(super) const STEPS: usize = 8;
 

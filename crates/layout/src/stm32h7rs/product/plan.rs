@@ -153,6 +153,8 @@ pub struct Plan {
     pub stirot_image: Option<ImageOptions>,
     /// The MPU while the product's own stage works; `None` with STiRoT alone.
     pub mpu_init: Option<MpuTable>,
+    /// The MPU when STiRoT starts the second stage, until that puts [`Plan::mpu_init`] in force.
+    pub mpu_second_stage: Option<MpuTable>,
     /// The MPU at the hand-off to the application.
     pub mpu_hand_off: MpuTable,
     /// Option bytes, in order.

@@ -44,6 +44,8 @@ pub enum Cause {
     NoWindow(u32),
     /// The slot has less than this.
     TooSmall(Size, Size),
+    /// The entry takes the first of each slot, which has the second.
+    NoRoom(Size, Size),
     /// The sizes of the two slots.
     SizesDiffer(Size, Size),
     /// The trailer has less than this.
@@ -101,6 +103,7 @@ impl Refusal {
             Cause::Outside(..) => codes::PRODUCT_OUT_OF_REACH,
             Cause::NoWindow(..) => codes::PRODUCT_BAD_VALUE,
             Cause::TooSmall(..) => codes::PRODUCT_SLOT_TOO_SMALL,
+            Cause::NoRoom(..) => codes::PRODUCT_NO_ROOM,
             Cause::SizesDiffer(..) => codes::PRODUCT_SLOTS_DIFFER,
             Cause::TrailerTooSmall(..) => codes::PRODUCT_TRAILER,
             Cause::InternalRam(..) => codes::PRODUCT_INTERNAL_RAM,
@@ -145,6 +148,9 @@ impl fmt::Display for Refusal {
             ),
             Cause::TooSmall(size, least) => {
                 write!(f, "a slot of {size} has no room for header, trailer and a payload: {least} at least")
+            }
+            Cause::NoRoom(taken, slot) => {
+                write!(f, "{name} takes {taken} of each slot, which has {slot} ({with}): no application fits")
             }
             Cause::SizesDiffer(one, other) => write!(f, "{name} is {one}, {with} is {other}"),
             Cause::TrailerTooSmall(size, least) => {

@@ -61,6 +61,13 @@ pub(super) fn resolve(product: &Product) -> Checked<Plan> {
             Some(mpu::init_table(&working).map_err(|what| blame(what, product, false))?)
         }
     };
+    let mpu_second_stage = match (product.boot, load) {
+        (BootPath::StirotOemurot, Some(load)) => {
+            let table = mpu::second_stage_table(load);
+            Some(table.map_err(|what| Refusal::of(E::StageInstalledSize, Cause::Mpu(what)))?)
+        }
+        _ => None,
+    };
     let (image, stirot_image) = images(product, &slots, run, load);
     let header = slots.application.header;
     Ok(Plan {
@@ -82,6 +89,7 @@ pub(super) fn resolve(product: &Product) -> Checked<Plan> {
         image,
         stirot_image,
         mpu_init,
+        mpu_second_stage,
         mpu_hand_off,
         options: options::steps(product, iloader.or(stage.map(|stage| stage.room)).unwrap_or(FLASH)),
         keys: keys::contents(product),
@@ -387,6 +395,18 @@ impl Shape {
         inside(extent, self.flash, size)
     }
 
+    /// The entry that asks for so much of a slot that nothing fits any more, where something would with the defaults.
+    fn greedy(&self, slot: Size) -> Option<(E, Size)> {
+        let usual = IMAGE_HEADER.bytes() + TRAILER.bytes() + ERASE_UNIT.bytes();
+        let beyond = |size: Size, usual: Size| size.bytes().saturating_sub(usual.bytes());
+        let (header, trailer) = (beyond(self.header, IMAGE_HEADER), beyond(self.trailer, TRAILER));
+        match (slot.bytes() >= usual, header.max(trailer)) {
+            (false, _) | (true, 0) => None,
+            (true, most) if most == header => Some((E::Header, self.header)),
+            (true, _) => Some((E::Trailer, self.trailer)),
+        }
+    }
+
     fn pair(&self, pair: SlotPair, entries: PairEntries) -> Checked<ImageSlots> {
         let [installed_offset, installed_size, download_offset, download_size] = entries;
         let installed = self.area(pair.installed, installed_offset, installed_size)?;
@@ -398,6 +418,9 @@ impl Shape {
         let least = self.header.checked_add(self.trailer).and_then(|size| size.checked_add(ERASE_UNIT));
         let least = least.unwrap_or(Size::new(u32::MAX));
         if one < least {
+            if let Some((entry, taken)) = self.greedy(one) {
+                return refuse_with(entry, installed_size, Cause::NoRoom(taken, one));
+            }
             let cause = match installed_size {
                 E::DataInstalledSize => Cause::DataTooSmall(one, least),
                 _ => Cause::TooSmall(one, least),

@@ -2,18 +2,28 @@
 
 use ironroot_codes::{Code, input};
 use ironroot_layout::stm32h7rs::VECTOR_TABLE_ALIGNMENT;
+use ironroot_layout::stm32h7rs::contract::RESERVED;
 use ironroot_layout::stm32h7rs::product::{Open, Plan};
 use ironroot_layout::{Address, Region, Size};
 
 use super::contract::{all, first_without, rights, shared};
-use super::program::{Program, Section};
+use super::program::{Extent, Program, SYSTEM_VECTORS, Section, Table};
 
-/// Words of the vector table that every Cortex-M application has: stack pointer, reset, and the system exceptions.
-const SYSTEM_VECTORS: usize = 16;
 /// Names under which linker scripts keep what they reserve: ST's, and those of cortex-m-rt.
 const HEAP_START: [&str; 5] = ["__heap_start__", "__sheap", "_end", "end", "__end__"];
 const HEAP_SIZE: [&str; 2] = ["_Min_Heap_Size", "_heap_size"];
 const STACK_SIZE: [&str; 2] = ["_Min_Stack_Size", "_stack_size"];
+/// Symbols between which start-up code clears memory or copies to it: ST's, newlib's and cortex-m-rt's.
+const INITIALISED: [(&str, &str); 6] = [
+    ("_sbss", "_ebss"),
+    ("__bss_start__", "__bss_end__"),
+    ("__sbss", "__ebss"),
+    ("_sdata", "_edata"),
+    ("__data_start__", "__data_end__"),
+    ("__sdata", "__edata"),
+];
+/// Parts of an image are further apart than alignment makes them only if they are meant for different places.
+const GAP: u32 = VECTOR_TABLE_ALIGNMENT.bytes();
 
 /// Something that does not keep the contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,25 +40,47 @@ pub struct Finding {
     pub remedy: String,
 }
 
-/// Everything that is wrong, in the order of the checks.
-pub fn check(program: &Program, plan: &Plan) -> Vec<Finding> {
-    let mut check = Check { program, plan, findings: Vec::new(), moved: None };
-    check.vector_table();
+/// What a check has to say.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// Everything that is wrong, in the order of the checks.
+    pub findings: Vec<Finding>,
+    /// What was looked at and how far, where that is not plain.
+    pub notes: Vec<String>,
+}
+
+/// Checks an application.
+pub fn check(program: &Program, plan: &Plan) -> Checked {
+    let first = program.first(plan.application.run);
+    let mut check = Check {
+        program,
+        plan,
+        table: first.map(|section| program.table(section)),
+        checked: Checked::default(),
+        moved: None,
+        image: None,
+    };
+    check.vector_table(first.and_then(|section| section.loaded));
+    check.size();
     for section in &program.sections {
         check.section(section);
     }
     check.vectors();
     check.stack();
     check.heap();
-    check.findings
+    check.checked
 }
 
 struct Check<'a> {
     program: &'a Program,
     plan: &'a Plan,
-    findings: Vec<Finding>,
+    /// The vector table, if anything is loaded.
+    table: Option<Table>,
+    checked: Checked,
     /// Where the application begins, if it was linked for another place: told once, for all that moves with it.
     moved: Option<Address>,
+    /// What follows the vector table, inside the room or without a gap, however long.
+    image: Option<Region>,
 }
 
 impl Check<'_> {
@@ -82,15 +114,13 @@ impl Check<'_> {
             (Some(section), None) => Some(section.to_owned()),
             (None, symbol) => symbol,
         };
-        self.findings.push(Finding { code, address, symbol, reason, remedy });
+        self.checked.findings.push(Finding { code, address, symbol, reason, remedy });
     }
 
     /// The lowest loaded byte is the vector table, and the header has room in front of it.
-    fn vector_table(&mut self) {
+    fn vector_table(&mut self, first: Option<Region>) {
         let (code, remedy) = (self.code(), self.link());
-        let Some(lowest) =
-            self.program.sections.iter().filter_map(|section| section.loaded).min_by_key(|l| l.start())
-        else {
+        let Some(lowest) = first else {
             self.add(input::APP_EMPTY, code.start(), None, "no section has bytes".into(), remedy);
             return;
         };
@@ -113,25 +143,57 @@ impl Check<'_> {
             };
             self.add(input::APP_WRONG_ADDRESS, start, None, reason, remedy);
         }
+        self.image = Some(lowest);
+    }
+
+    /// The room, as it lies beside an application that was linked for another place.
+    fn room_for_image(&self) -> Region {
+        let code = self.code();
+        self.moved.and_then(|start| Region::checked(start, code.size())).unwrap_or(code)
+    }
+
+    /// All that is loaded behind the vector table, one behind the other, fits: said once, not for each section behind the end.
+    fn size(&mut self) {
+        let Some(first) = self.image else { return };
+        let loaded = |section: &Section| section.loaded.map(|loaded| (loaded, section.name.clone()));
+        let mut parts: Vec<(Region, String)> = self.program.sections.iter().filter_map(loaded).collect();
+        parts.sort_by_key(|(loaded, _)| loaded.start());
+        let room = self.room_for_image();
+        let mut end = first.end();
+        let mut over = None;
+        for (loaded, name) in parts.into_iter().filter(|(loaded, _)| loaded.start() >= first.start()) {
+            let apart = loaded.start().offset_from(end).is_some_and(|gap| gap.bytes() > GAP);
+            if apart && !room.contains(loaded.start()) {
+                break;
+            }
+            end = end.max(loaded.end());
+            if over.is_none() && loaded.end() > room.end() {
+                over = Some(name);
+            }
+        }
+        self.image = end.offset_from(first.start()).and_then(|size| Region::checked(first.start(), size));
+        if let Some(name) = over {
+            let more = end.offset_from(room.end()).map_or(0, Size::bytes);
+            let reason = format!(
+                "it ends at {end}, {more} bytes behind the room of {:#x} that header, TLVs and trailer leave",
+                room.size().bytes()
+            );
+            let remedy = "make it smaller, or the slots of the product larger".into();
+            self.add(input::APP_TOO_LARGE, room.end(), Some(&name), reason, remedy);
+        }
     }
 
     fn section(&mut self, section: &Section) {
-        self.loaded(section);
         let used = section.used;
+        let shared = shared(used);
+        if shared.is_none() || section.loaded != Some(used) {
+            self.loaded(section);
+        }
         if self.code().contains_region(used) {
             return;
         }
-        if let Some((what, part)) = shared(used) {
-            // The symbol that is there tells more than the section's first.
-            let at = if used.start() > part.start() { used.start() } else { part.start() };
-            let symbol = self.program.symbol_in(part).map(str::to_owned);
-            let reason = format!(
-                "{} reaches into the {what} at {part}{}",
-                section.name,
-                symbol.map_or(String::new(), |symbol| format!(" with {symbol}"))
-            );
-            let remedy = format!("end RAM before {}", ironroot_layout::stm32h7rs::contract::RESERVED.start());
-            self.add(input::APP_SHARED_RAM, at, Some(&section.name), reason, remedy);
+        if let Some((what, part)) = shared {
+            self.shared(section, what, part);
             return;
         }
         // What is loaded at another place and not inside the image was reported as that already.
@@ -161,37 +223,102 @@ impl Check<'_> {
         }
     }
 
-    /// The bytes of a section are inside the image.
-    fn loaded(&mut self, section: &Section) {
-        let (code, remedy) = (self.code(), self.link());
-        let Some(loaded) = section.loaded else { return };
-        // The room as it lies beside an application that was linked for another place.
-        let room = self.moved.and_then(|start| Region::checked(start, code.size())).unwrap_or(code);
-        if room.contains_region(loaded) {
-            return;
+    /// A section in the memory that is shared with the boot stage. ST's applications reach flag and handle by one that is
+    /// NOLOAD and lies in that part alone; nothing may give it a value, or the part is lost at every start.
+    fn shared(&mut self, section: &Section, what: &str, part: Region) {
+        let used = section.used;
+        let placed = RESERVED.contains(used.start());
+        let alone = part != RESERVED && part.contains_region(used);
+        // The symbol that is there tells more than the section's first.
+        let at = if used.start() > part.start() { used.start() } else { part.start() };
+        let symbol = self.program.symbol_in(part).map_or(String::new(), |symbol| format!(" with {symbol}"));
+        let (reason, remedy) = if placed && section.has_bytes {
+            let reason = format!("{} gives the {what} at {part} a value{symbol}", section.name);
+            (reason, format!("make the section NOLOAD in the linker script: {} (NOLOAD) : ...", section.name))
+        } else if placed && alone {
+            match self.initialised(used) {
+                Ok(known) => {
+                    let closed =
+                        if rights(self.plan, used.start()).write { "" } else { "; it may only be read" };
+                    let note = format!("{} is the {what}{symbol}: {known}{closed}", section.name);
+                    self.checked.notes.push(note);
+                    return;
+                }
+                Err((start, end)) => (
+                    format!(
+                        "{}: start-up code clears or copies from {start} to {end}, the {what} at {part} with it",
+                        section.name
+                    ),
+                    format!("place {} outside of {start} and {end}", section.name),
+                ),
+            }
+        } else if placed {
+            (
+                format!("{} at {used} is more than the {what} at {part}{symbol}", section.name),
+                "give each part a NOLOAD section of its own, and take no other memory there".into(),
+            )
+        } else {
+            (
+                format!("{} reaches into the {what} at {part}{symbol}", section.name),
+                format!("end RAM before {}", RESERVED.start()),
+            )
+        };
+        self.add(input::APP_SHARED_RAM, at, Some(&section.name), reason, remedy);
+    }
+
+    /// What the symbols say about start-up code and an area: what was looked at, or the pair between which the area lies.
+    fn initialised(&self, area: Region) -> Result<String, (&'static str, &'static str)> {
+        let mut known = Vec::new();
+        for (start, end) in INITIALISED {
+            let (Some(low), Some(high)) = (self.program.value(&[start]), self.program.value(&[end])) else {
+                continue;
+            };
+            let span =
+                high.checked_sub(low).and_then(|size| Region::checked(Address::new(low), Size::new(size)));
+            if span.is_some_and(|span| span.overlaps(area)) {
+                return Err((start, end));
+            }
+            known.push(format!("{start}..{end}"));
         }
-        if room.contains(loaded.start()) {
-            let over = loaded.end().offset_from(room.end()).map_or(0, Size::bytes);
-            let reason = format!(
-                "{} ends at {}, {over} bytes behind the room of {} that header, TLVs and trailer leave",
-                section.name,
-                loaded.end(),
-                code.size()
-            );
-            let remedy = "make it smaller, or the slots of the product larger".into();
-            self.add(input::APP_TOO_LARGE, room.end(), Some(&section.name), reason, remedy);
-        } else if loaded.start() > code.start() || !self.plan.application.run.contains_region(loaded) {
-            let reason = format!("{} is loaded at {loaded}, outside the image", section.name);
-            self.add(input::APP_OUTSIDE_SLOT, loaded.start(), Some(&section.name), reason, remedy);
+        match known.is_empty() {
+            true => {
+                Ok("it has no bytes; no symbol says what start-up code clears, so that was not checked"
+                    .into())
+            }
+            false => Ok(format!("it has no bytes and lies outside of {}", known.join(" and "))),
         }
     }
 
-    /// Reset and the system exceptions lead into the image.
+    /// The bytes of a section are inside the image.
+    fn loaded(&mut self, section: &Section) {
+        let Some(loaded) = section.loaded else { return };
+        // What goes on behind the end of the room was told by its size.
+        if self.room_for_image().contains_region(loaded)
+            || self.image.is_some_and(|image| image.contains_region(loaded))
+        {
+            return;
+        }
+        let reason = format!("{} is loaded at {loaded}, outside the image", section.name);
+        self.add(input::APP_OUTSIDE_SLOT, loaded.start(), Some(&section.name), reason, self.link());
+    }
+
+    /// Reset, exceptions and interrupts lead into the image.
     fn vectors(&mut self) {
-        let start = self.program.table.unwrap_or(self.code().start());
-        for (index, vector) in self.program.vectors.iter().copied().enumerate().take(SYSTEM_VECTORS).skip(1) {
+        let Some(table) = self.table.take() else { return };
+        let count = table.words.len().saturating_sub(1);
+        self.checked.notes.push(match &table.extent {
+            Extent::Section(name) => format!("{count} vectors checked: the section {name}"),
+            Extent::Symbol(name) => format!("{count} vectors checked: the table ends with {name}"),
+            Extent::Core => format!(
+                "{count} vectors checked, those of the core: neither a section of its own nor a symbol with a size says how many \
+                 interrupts the table has"
+            ),
+        });
+        // A handler that many share is told once.
+        let mut told = Vec::new();
+        for (index, vector) in table.words.iter().copied().enumerate().skip(1) {
             // Reserved ones are zero; the reset vector never is.
-            if vector == 0 && index != 1 {
+            if vector == 0 && index != 1 || told.contains(&vector) {
                 continue;
             }
             let target = Address::new(vector & !1);
@@ -200,23 +327,35 @@ impl Check<'_> {
             if (inside || self.moved.is_some()) && vector & 1 == 1 {
                 continue;
             }
-            let name =
-                if index == 1 { "the reset vector".to_owned() } else { format!("exception vector {index}") };
+            let name = match index {
+                1 => "the reset vector".to_owned(),
+                index => match index.checked_sub(SYSTEM_VECTORS) {
+                    None => format!("exception vector {index}"),
+                    Some(interrupt) => format!("the vector of interrupt {interrupt}"),
+                },
+            };
             let reason = if vector & 1 == 0 {
                 format!("{name} is {vector:#010x}: an even address is not Thumb code")
             } else {
                 format!("{name} is {vector:#010x}, outside {}", self.code())
             };
-            let at = start.checked_add(Size::new(4 * index as u32)).unwrap_or(start);
+            let same = table.words.iter().skip(index + 1).filter(|other| **other == vector).count();
+            let reason = match same {
+                0 => reason,
+                same => format!("{reason}; so are {same} behind it"),
+            };
+            told.push(vector);
+            let at = table.start.checked_add(Size::new(4 * index as u32)).unwrap_or(table.start);
             let remedy =
                 "check that the table is the one of this program and that its handlers are kept".into();
             self.add(input::APP_BAD_ENTRY, at, None, reason, remedy);
         }
+        self.table = Some(table);
     }
 
     /// The initial stack pointer, and as much below it as the linker script reserves.
     fn stack(&mut self) {
-        let Some(top) = self.program.vectors.first().copied() else { return };
+        let Some(top) = self.table.as_ref().and_then(|table| table.words.first()).copied() else { return };
         // At least one exception frame with floating point: without room for it not even a fault is reported.
         const FRAME: u32 = 104;
         let reserved = self.program.value(&STACK_SIZE).unwrap_or(0).max(FRAME);
@@ -255,7 +394,7 @@ impl Check<'_> {
     fn room(&mut self, what: &str, area: Region) {
         if let Some((part_name, part)) = shared(area) {
             let reason = format!("{what} at {area} reaches into the {part_name} at {part}");
-            let remedy = format!("end RAM before {}", ironroot_layout::stm32h7rs::contract::RESERVED.start());
+            let remedy = format!("end RAM before {}", RESERVED.start());
             self.add(input::APP_SHARED_RAM, part.start(), None, reason, remedy);
         } else if !all(self.plan, area, |rights| rights.write && rights.memory) {
             let reason = format!("{what} needs {area}, which is not open memory when the application starts");

@@ -4,12 +4,12 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use ironroot_codes::input;
 use ironroot_layout::stm32h7rs::product::{ImageFor, ImageOptions};
 
 use super::{broken, examine, load};
-use crate::commands::image::create_by_words;
-use crate::error::{Context, Failure, Result};
+use crate::commands::image::{create_by_words, is_hex};
+use crate::error::{Context, Result};
+use crate::files;
 use crate::product::{self, Product, ProductOption};
 use crate::report::Reporter;
 
@@ -47,9 +47,9 @@ pub struct Wanted {
 pub fn run(args: &Image, report: &mut Reporter<'_>) -> Result {
     let product = product::read(&args.wanted.product.product)?;
     let program = load(&args.file)?;
-    let findings = examine(&program, &product, report);
-    if !findings.is_empty() {
-        return Err(broken(&findings).about(args.file.display()));
+    let checked = examine(&program, &product, report);
+    if !checked.findings.is_empty() {
+        return Err(broken(&checked.findings).about(args.file.display()));
     }
     let keys = &product.description.keys;
     let recipe = Recipe {
@@ -81,16 +81,14 @@ pub fn create(
     output: &Path,
     report: &mut Reporter<'_>,
 ) -> Result {
-    if output == file {
-        return Err(Failure::new(input::OUTPUT_IS_INPUT, "the image would replace what it is made of"));
-    }
-    let mut words = words(product, recipe)?;
+    files::not_an_input(output, [file, product.path.as_path()])?;
+    let mut words = words(product, recipe, output)?;
     words.extend([file.into(), "-o".into(), output.into()]);
     create_by_words(&words, report).about(file.display())
 }
 
 /// The options of `image create`.
-fn words(product: &Product, recipe: &Recipe<'_>) -> Result<Vec<OsString>> {
+fn words(product: &Product, recipe: &Recipe<'_>, output: &Path) -> Result<Vec<OsString>> {
     let options = recipe.options;
     let key = |(name, entry): (&Option<String>, &str)| product.key(name, entry, "the image");
     let mut words: Vec<OsString> = Vec::new();
@@ -108,7 +106,10 @@ fn words(product: &Product, recipe: &Recipe<'_>) -> Result<Vec<OsString>> {
     add(&["-v", &version, "-s", &options.counter.to_string()]);
     add(&["-H", &format!("{:#x}", options.header), "--pad-header", "--pad"]);
     add(&["-S", &format!("{:#x}", options.slot_size), "--align", &options.align.to_string()]);
-    add(&["-x", &format!("{:#x}", options.hex_address.value())]);
+    // A binary has no addresses, and would be warned of one.
+    if is_hex(output) {
+        add(&["-x", &format!("{:#x}", options.hex_address.value())]);
+    }
     match (options.primary_only, options.overwrite_only) {
         (true, _) => add(&["--primary-only"]),
         (false, overwrite) => {

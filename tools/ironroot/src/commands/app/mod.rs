@@ -14,12 +14,12 @@ use clap::{Args, Subcommand};
 use ironroot_codes::input;
 use serde_json::{Value, json};
 
-use self::check::Finding;
+use self::check::{Checked, Finding};
 use self::program::Program;
 use crate::error::{Context, Failure, Result};
 use crate::files;
 use crate::product::{self, Product, ProductOption};
-use crate::report::{BAD, BOLD, GOOD, Reporter, printable};
+use crate::report::{BAD, BOLD, DIM, GOOD, Reporter, printable};
 
 /// Check and adapt an application for secure boot, and make its image
 #[derive(Args, Debug)]
@@ -54,9 +54,10 @@ enum Command {
 /// Check an application against the contract with the boot stage
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Checked are the place and alignment of the vector table, room for header and trailer, the vectors, code outside the \
-executable region, memory that is shared with the boot stage or closed at the start, stack and heap. Each finding has a code, an \
-address, the symbol there, the reason and a remedy.
+Checked are the place and alignment of the vector table, room for header and trailer, the vectors (those of interrupts too where the \
+table is a section or a symbol with a size), code outside the executable region, memory that is shared with the boot stage or closed \
+at the start, stack and heap. Each finding has a code, an address, the symbol there, the reason and a remedy; notes say how far was \
+looked. A NOLOAD section inside the confirmation flag or the RAM-ECC handle is how an application reaches them, and is no finding.
 
 Examples:
   ironroot app check app.elf
@@ -75,21 +76,25 @@ pub fn run(args: &App, report: &mut Reporter<'_>) -> Result {
         Command::Check(args) => {
             let product = product::read(&args.product.product)?;
             let program = load(&args.file)?;
-            let findings = examine(&program, &product, report);
+            let checked = examine(&program, &product, report);
+            for note in &checked.notes {
+                report.text(format_args!("{DIM}note{DIM:#}  {}", printable(note)));
+            }
             let data = json!({
                 "file": args.file.display().to_string(),
                 "product": args.product.product.display().to_string(),
-                "findings": findings.iter().map(fields).collect::<Vec<_>>(),
+                "findings": checked.findings.iter().map(fields).collect::<Vec<_>>(),
+                "notes": checked.notes,
             });
             let text = format!("{GOOD}{} keeps the contract{GOOD:#}", args.file.display());
-            if findings.is_empty() {
+            if checked.findings.is_empty() {
                 report.result("app check", data, text);
                 return Ok(());
             }
             if report.is_json() {
                 report.result("app check", data, "");
             }
-            Err(broken(&findings).about(args.file.display()))
+            Err(broken(&checked.findings).about(args.file.display()))
         }
         Command::Adapt(args) => adapt::run(args, report),
         Command::Map(args) => map::run(args, report),
@@ -102,10 +107,10 @@ fn load(path: &std::path::Path) -> Result<Program> {
     Program::read(&files::read(path)?).about(path.display())
 }
 
-/// Checks an application and shows what was found.
-fn examine(program: &Program, product: &Product, report: &mut Reporter<'_>) -> Vec<Finding> {
-    let findings = check::check(program, &product.plan);
-    for finding in &findings {
+/// Checks an application and shows what is wrong.
+fn examine(program: &Program, product: &Product, report: &mut Reporter<'_>) -> Checked {
+    let checked = check::check(program, &product.plan);
+    for finding in &checked.findings {
         let symbol =
             finding.symbol.as_deref().map_or(String::new(), |symbol| format!(" ({})", printable(symbol)));
         report.text(format_args!(
@@ -113,10 +118,10 @@ fn examine(program: &Program, product: &Product, report: &mut Reporter<'_>) -> V
             finding.code,
             finding.address,
             printable(&finding.reason),
-            finding.remedy
+            printable(&finding.remedy)
         ));
     }
-    findings
+    checked
 }
 
 fn fields(finding: &Finding) -> Value {

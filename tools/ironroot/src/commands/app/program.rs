@@ -7,6 +7,11 @@ use object::{LittleEndian, Object, ObjectSection, ObjectSymbol, SymbolKind, elf}
 
 use crate::error::{Failure, Result};
 
+/// Words of a vector table, at most: stack pointer, 15 exceptions, and the 240 interrupts that Armv7-M has room for.
+const MAX_VECTORS: usize = 256;
+/// Words of the vector table that every Cortex-M application has: stack pointer, reset, and the system exceptions.
+pub const SYSTEM_VECTORS: usize = 16;
+
 /// A section that occupies memory while the program runs.
 #[derive(Debug, Clone)]
 pub struct Section {
@@ -16,10 +21,14 @@ pub struct Section {
     pub used: Region,
     /// Where its bytes are loaded (physical address), if it has any.
     pub loaded: Option<Region>,
+    /// The file has bytes for it (PROGBITS and its kin, not NOBITS).
+    pub has_bytes: bool,
     /// It holds code.
     pub code: bool,
     /// The program writes to it.
     pub writable: bool,
+    /// Its first words, as many as a vector table has at most.
+    head: Vec<u32>,
 }
 
 /// A symbol with a size.
@@ -27,6 +36,30 @@ pub struct Section {
 struct Symbol {
     name: String,
     area: Region,
+    /// A variable or table, no function.
+    data: bool,
+}
+
+/// How far a vector table reaches, and what says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Extent {
+    /// The whole of a section that is named like a vector table.
+    Section(String),
+    /// A symbol at its start, or at its first interrupt.
+    Symbol(String),
+    /// Nothing says so: the words of the core.
+    Core,
+}
+
+/// The vector table.
+#[derive(Debug, Clone)]
+pub struct Table {
+    /// Where it is used.
+    pub start: Address,
+    /// Its words.
+    pub words: Vec<u32>,
+    /// What says that these are all.
+    pub extent: Extent,
 }
 
 /// A linked application.
@@ -34,10 +67,6 @@ struct Symbol {
 pub struct Program {
     /// By rising address of use.
     pub sections: Vec<Section>,
-    /// Where the vector table is, if there is anything.
-    pub table: Option<Address>,
-    /// The vector table as far as its section reaches: its words.
-    pub vectors: Vec<u32>,
     symbols: Vec<Symbol>,
     values: Vec<(String, u32)>,
 }
@@ -50,8 +79,6 @@ impl Program {
         let malformed = |error: object::Error| Failure::new(input::ELF_MALFORMED, error.to_string());
         let file = ElfFile32::<LittleEndian>::parse(data).map_err(malformed)?;
         let mut sections = Vec::new();
-        // The lowest loaded bytes: what the header is followed by.
-        let mut lowest: Option<(Region, Region, &[u8])> = None;
         for section in file.sections() {
             let header = section.elf_section_header();
             let flags = header.sh_flags(LittleEndian).0;
@@ -66,23 +93,19 @@ impl Program {
             };
             let has_bytes = header.sh_type(LittleEndian) != elf::SHT_NOBITS;
             let loaded = if has_bytes { loaded(&file, address, size) } else { None };
-            if let (Some(loaded), Ok(bytes)) = (loaded, section.data())
-                && lowest.is_none_or(|(least, ..)| loaded.start() < least.start())
-            {
-                lowest = Some((loaded, used, bytes));
-            }
+            let bytes = section.data().ok().filter(|_| loaded.is_some()).unwrap_or_default();
+            let (words, _) = bytes.as_chunks::<4>();
             sections.push(Section {
                 name: section.name().unwrap_or_default().to_owned(),
                 used,
                 loaded,
+                has_bytes,
                 code: flags & elf::SHF_EXECINSTR.0 != 0,
                 writable: flags & elf::SHF_WRITE.0 != 0,
+                head: words.iter().take(MAX_VECTORS).map(|word| u32::from_le_bytes(*word)).collect(),
             });
         }
         sections.sort_by_key(|section| section.used.start());
-        let (table, vectors) =
-            lowest.map_or((None, [].as_slice()), |(_, used, bytes)| (Some(used.start()), bytes));
-        let (words, _) = vectors.as_chunks::<4>();
         let mut symbols = Vec::new();
         let mut values = Vec::new();
         for symbol in file.symbols() {
@@ -94,16 +117,44 @@ impl Program {
             values.push((name.to_owned(), address));
             let start = if symbol.kind() == SymbolKind::Text { address & !1 } else { address };
             if let Some(area) = region(start, symbol.size() as u32).filter(|area| area.size().bytes() > 0) {
-                symbols.push(Symbol { name: name.to_owned(), area });
+                symbols.push(Symbol { name: name.to_owned(), area, data: symbol.kind() == SymbolKind::Data });
             }
         }
-        Ok(Self {
-            sections,
-            table,
-            vectors: words.iter().map(|word| u32::from_le_bytes(*word)).collect(),
-            symbols,
-            values,
-        })
+        Ok(Self { sections, symbols, values })
+    }
+
+    /// The section that the image begins with: the lowest that is loaded into `run`, or else the lowest that is loaded at all.
+    pub fn first(&self, run: Region) -> Option<&Section> {
+        let loaded = || {
+            self.sections.iter().filter_map(|section| section.loaded.map(|loaded| (loaded.start(), section)))
+        };
+        let inside = loaded().filter(|(start, _)| run.contains(*start)).min_by_key(|(start, _)| *start);
+        inside.or_else(|| loaded().min_by_key(|(start, _)| *start)).map(|(_, section)| section)
+    }
+
+    /// The vector table that a section begins with.
+    pub fn table(&self, section: &Section) -> Table {
+        let start = section.used.start();
+        let name = section.name.to_ascii_lowercase();
+        let (extent, words) = if name.contains("vector") || name.contains("intvec") {
+            (Extent::Section(section.name.clone()), MAX_VECTORS)
+        } else {
+            // Some have the exceptions and the interrupts under a symbol each.
+            let interrupts = start.checked_add(Size::new(4 * SYSTEM_VECTORS as u32));
+            let places = [Some(start), interrupts];
+            let symbols = self.symbols.iter().filter(|symbol| symbol.data);
+            let last = symbols
+                .filter(|symbol| places.contains(&Some(symbol.area.start())))
+                .max_by_key(|symbol| symbol.area.end());
+            let words = last.and_then(|last| last.area.end().offset_from(start));
+            match (last, words.map(|size| size.bytes() as usize / 4)) {
+                (Some(last), Some(words)) if words >= SYSTEM_VECTORS => {
+                    (Extent::Symbol(last.name.clone()), words)
+                }
+                _ => (Extent::Core, SYSTEM_VECTORS),
+            }
+        };
+        Table { start, words: section.head.iter().copied().take(words).collect(), extent }
     }
 
     /// The symbol whose bytes hold `address`.

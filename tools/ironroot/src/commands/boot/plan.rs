@@ -141,6 +141,7 @@ fn value(product: &Product) -> Value {
         "options": plan.option_steps().map(step_value).collect::<Vec<_>>(),
         "keys": keys,
         "mpu_init": plan.mpu_init.as_ref().map(table_value),
+        "mpu_second_stage": plan.mpu_second_stage.as_ref().map(table_value),
         "mpu_hand_off": table_value(&plan.mpu_hand_off),
         "core_mhz": plan.product.clocks.core_mhz,
         "ram_ecc": plan.product.ram_ecc,
@@ -203,6 +204,10 @@ fn text(product: &Product) -> String {
             destination.level.number(),
             destination.index
         );
+    }
+    if let Some(table) = &plan.mpu_second_stage {
+        head(&mut out, "MPU when STiRoT starts the second stage");
+        mpu(&mut out, table);
     }
     if let Some(table) = &plan.mpu_init {
         head(&mut out, "MPU while the boot stage works");

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use ironroot_codes::transport;
+use ironroot_codes::{Code, transport};
 use ironroot_layout::stm32h735::SECTOR_COUNT;
 use ironroot_uart_bootloader::host::{Error, Exchange, Part, Poll};
 use ironroot_uart_bootloader::protocol::{BLOCK, COMMANDS, SPECIAL_WRITE};
@@ -18,6 +18,12 @@ use crate::report::{BOLD, Reporter};
 const QUIET: Duration = Duration::from_millis(100);
 /// Most time for a line to become quiet.
 const RECOVERY: Duration = Duration::from_secs(5);
+
+/// Tries to end a broken exchange: it is not known where in a pair of bytes it ended.
+const RECOVERIES: u32 = 2;
+/// How a broken exchange shows.
+const BROKEN_OFF: [Code; 3] =
+    [transport::TIMEOUT, transport::BOOTLOADER_ANSWER, transport::BOOTLOADER_REFUSED];
 
 /// A bootloader that has answered the first byte.
 pub struct Bootloader {
@@ -40,6 +46,28 @@ impl Bootloader {
         let mut bootloader = Bootloader { link, carried: 0, line: VecDeque::new(), name: name.to_owned() };
         bootloader.synchronise()?;
         Ok(bootloader)
+    }
+
+    /// Opens the device and asks it something that changes nothing. If the last command was ended in the middle of an exchange, the
+    /// device still waits for the rest of that, and takes this for it: then that is ended first.
+    pub fn ask<T>(
+        name: &str,
+        baud: u32,
+        mut question: impl FnMut(&mut Self) -> Result<T>,
+    ) -> Result<(Self, T)> {
+        let mut ask = |mut bootloader: Self| question(&mut bootloader).map(|answer| (bootloader, answer));
+        let mut outcome = Self::connect(name, baud).and_then(&mut ask);
+        // A virtual device is powered on for the command: nothing was broken off.
+        let tries = if name.starts_with("vdev:") { 0 } else { RECOVERIES };
+        for _ in 0..tries {
+            match &outcome {
+                Err(failure) if BROKEN_OFF.contains(&failure.code) => {}
+                _ => break,
+            }
+            drop(outcome);
+            outcome = Self::recovered(Link::open(name, baud)?, name).and_then(&mut ask);
+        }
+        outcome
     }
 
     /// The same where an earlier exchange was broken off, so that the device may still wait for the rest of it.
@@ -170,8 +198,8 @@ pub fn refusal(error: Error) -> Failure {
 }
 
 /// `ironroot device state`.
-pub fn state(mut bootloader: Bootloader, report: &mut Reporter<'_>) -> Result {
-    let get = bootloader.run(Exchange::get())?;
+pub fn state(name: &str, baud: u32, report: &mut Reporter<'_>) -> Result {
+    let (mut bootloader, get) = Bootloader::ask(name, baud, |bootloader| bootloader.run(Exchange::get()))?;
     let (version, commands) = get.answer().split_first().ok_or_else(|| refusal(Error::TooLong))?;
     let (version, commands) = (*version, commands.to_vec());
     let id = bootloader.run(Exchange::get_id())?;

@@ -69,11 +69,14 @@ Examples:
 impl Device {
     /// The bootloader of the device that the command line names, synchronised.
     fn bootloader(&self) -> Result<bootloader::Bootloader> {
-        let name = self.device.as_deref().ok_or_else(|| {
+        bootloader::Bootloader::connect(self.name()?, self.baud)
+    }
+
+    fn name(&self) -> Result<&str> {
+        self.device.as_deref().ok_or_else(|| {
             Failure::new(input::USAGE, "--device is missing")
                 .fix("Write --device uart:PORT or --device vdev:FILE.")
-        })?;
-        bootloader::Bootloader::connect(name, self.baud)
+        })
     }
 }
 
@@ -82,7 +85,7 @@ pub fn run(args: &Device, report: &mut Reporter<'_>) -> Result {
     match &args.command {
         Command::Diagnose(_) => diagnose::run(args.device.as_deref(), report),
         Command::List => link::list(report),
-        Command::State => bootloader::state(args.bootloader()?, report),
+        Command::State => bootloader::state(args.name()?, args.baud, report),
         Command::Read(read) => {
             let board = args.device.as_deref().and_then(|name| name.strip_prefix("vdev:")).map(Path::new);
             files::not_an_input(&read.output, board)?;

@@ -409,7 +409,11 @@ fn tell(
         Some(hash) => text.push_str(&format!(
             "\n  key hash  {}{}",
             hex::encode(&hash),
-            if demo { " (demo key: real chips refuse it)" } else { "" }
+            match plan.device {
+                _ if !demo => "",
+                Some(_) => " (demo key: real chips refuse it)",
+                None => super::DEMO_KEY,
+            }
         )),
         None => text.push_str("\n  unsigned: no device starts it"),
     }

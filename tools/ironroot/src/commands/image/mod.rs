@@ -36,9 +36,14 @@ use ironroot_image::{
 pub use self::create::create_by_words;
 use self::file::ImageFile;
 use self::options::DialectName;
+pub use self::plan::is_hex;
 pub use self::verify::verify_by_words;
 use crate::error::{Failure, Result};
 use crate::report::Reporter;
+
+/// Behind a key hash, where the image is not made for a device: whether a demo key's image is refused depends on the chip. The
+/// STM32H735's key store has the mark; the keys of an STM32H7R/S are in ST's format, which has no place for it.
+const DEMO_KEY: &str = " (demo key: only the secure boot of an STM32H735 refuses it)";
 
 /// Make, sign, encrypt, verify, compare and inspect MCUboot images
 #[derive(Args, Debug)]

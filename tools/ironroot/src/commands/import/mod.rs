@@ -1,5 +1,6 @@
 //! `ironroot import`: projects of other tools.
 
+mod description;
 mod tpc_xml;
 
 use clap::{Args, Subcommand};
@@ -11,7 +12,8 @@ use crate::report::Reporter;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  ironroot import tpc-xml OEMiROT/Config/OEMiROT_Config.xml")]
+  ironroot import tpc-xml OEMiROT/Config/OEMiROT_Config.xml
+  ironroot import tpc-xml OEMiROT/Images/OEMiROT_Code_Image.xml --description ironroot.toml")]
 pub struct Import {
     #[command(subcommand)]
     command: Command,

@@ -43,7 +43,7 @@ pub struct Generate {
     /// Protect the file with a passphrase
     #[arg(long)]
     encrypt: bool,
-    /// Mark it as a demo key: virtual devices take it, real chips refuse it
+    /// Mark it as a demo key: a real STM32H735 refuses it, an STM32H7R/S cannot tell
     #[arg(long)]
     demo: bool,
     /// Replace an existing file

@@ -120,7 +120,7 @@ impl Description {
             self.title,
             if self.encrypted { ", encrypted" } else { "" },
             if self.in_token { ", in a token" } else { "" },
-            if self.demo { ", DEMO: real chips refuse it" } else { "" },
+            if self.demo { ", DEMO: a real STM32H735 refuses it" } else { "" },
         );
         if let (Some(hash), Some(key)) = (&self.key_hash, &self.public_key) {
             text += &format!("\n  key hash    {hash}\n  public key  {DIM}{key}{DIM:#}");

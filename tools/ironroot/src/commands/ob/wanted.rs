@@ -10,6 +10,9 @@ use super::fields::{AREAS, BOUNDS, FIELDS, Register};
 use crate::error::{Context, Failure, Result};
 use crate::files;
 
+/// The largest file of wanted values: one with every field has 2 KB.
+const MAX_FILE: usize = 64 * 1024;
+
 /// What options are to become
 #[derive(Args, Debug)]
 pub struct WantedArgs {
@@ -69,7 +72,12 @@ impl Wanted {
     }
 
     fn add_file(&mut self, path: &Path) -> Result {
-        self.add_toml(&files::read(path)?).about(path.display())
+        let bytes = files::read(path)?;
+        if bytes.len() > MAX_FILE {
+            let cause = format!("{} bytes; a file of option bytes has at most {MAX_FILE}", bytes.len());
+            return Err(Failure::new(input::FILE_TOO_LARGE, cause).about(path.display()));
+        }
+        self.add_toml(&bytes).about(path.display())
     }
 
     /// The fields of a TOML file with this content.

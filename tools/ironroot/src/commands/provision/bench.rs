@@ -19,6 +19,7 @@ use ironroot_uart_bootloader::host::Exchange;
 use ironroot_uart_bootloader::special;
 use zeroize::Zeroizing;
 
+use super::start::Start;
 use crate::commands::device::bootloader::Bootloader;
 use crate::commands::device::link::Link;
 use crate::error::{Context, Failure, Result};
@@ -37,8 +38,6 @@ const SERVICE: Duration = Duration::from_secs(10);
 /// Most instructions until a closing is done, and between two looks.
 const CLOSING: u64 = 20_000_000;
 const LOOK: u64 = 1_000;
-/// Tries to end a broken exchange: it is not known where in a pair of bytes it ended.
-const RECOVERIES: u32 = 2;
 /// Bytes that are compared at a time.
 const PIECE: u32 = 4096;
 /// The bits of NVSRP, ROTSRP, ... in the answer of [`special::OPTION_WORDS`], by position.
@@ -104,6 +103,8 @@ pub struct Bench {
     loader: Option<Bootloader>,
     baud: u32,
     cut: Option<PowerCut>,
+    /// The board that was last started for a look, and what that showed.
+    started: Option<(BoardH7, Start)>,
 }
 
 /// The board of a virtual device, if this part.
@@ -139,8 +140,8 @@ impl Bench {
     }
 
     fn new(name: &str, part: Part, baud: u32) -> Self {
-        let (board, file, loader, cut) = (None, None, None, None);
-        Bench { name: name.to_owned(), part, uid: [0; 12], board, file, loader, baud, cut }
+        let (board, file, loader, cut, started) = (None, None, None, None, None);
+        Bench { name: name.to_owned(), part, uid: [0; 12], board, file, loader, baud, cut, started }
     }
 
     /// A board that no file has.
@@ -157,32 +158,13 @@ impl Bench {
         Err(Failure::new(codes::PROVISION_DEVICE, cause).about(&self.name))
     }
 
-    /// Asks a device on a serial port what it is. If the last command was ended in the middle of an exchange, the device still
-    /// waits for the rest of that, and takes this for it.
+    /// Asks a device on a serial port what it is.
     fn identify(&mut self) -> Result {
-        const BROKEN_OFF: [Code; 3] =
-            [transport::TIMEOUT, transport::BOOTLOADER_ANSWER, transport::BOOTLOADER_REFUSED];
-        let mut outcome = self.ask_identity();
-        for _ in 0..RECOVERIES {
-            match &outcome {
-                Err(failure) if BROKEN_OFF.contains(&failure.code) => {}
-                _ => break,
-            }
-            self.loader = None;
-            let recovered = Bootloader::recovered(Link::open(&self.name, self.baud)?, &self.name);
-            outcome = recovered.and_then(|loader| {
-                self.loader = Some(loader);
-                self.ask_identity()
-            });
-        }
-        outcome
-    }
-
-    fn ask_identity(&mut self) -> Result {
-        let loader = self.loader()?;
-        let id = loader.run(Exchange::get_id())?;
-        let id = id.answer().iter().fold(0_u32, |id, byte| id << 8 | u32::from(*byte));
-        let uid = loader.read(UNIQUE_ID, 12, &mut |_| {})?;
+        let (loader, (id, uid)) = Bootloader::ask(&self.name, self.baud, |loader| {
+            let id = loader.run(Exchange::get_id())?;
+            let id = id.answer().iter().fold(0_u32, |id, byte| id << 8 | u32::from(*byte));
+            Ok((id, loader.read(UNIQUE_ID, 12, &mut |_| {})?))
+        })?;
         if id != DEV_ID {
             let cause = format!("the device says that it is {id:#05x}; an STM32H7R/7S is {DEV_ID:#05x}");
             return Err(Failure::new(codes::PROVISION_DEVICE, cause).about(&self.name));
@@ -190,6 +172,7 @@ impl Bench {
         self.uid = uid
             .try_into()
             .map_err(|_| Failure::new(transport::BOOTLOADER_ANSWER, "a unique id of another length"))?;
+        self.loader = Some(loader);
         Ok(())
     }
 
@@ -224,6 +207,16 @@ impl Bench {
         };
         board.set_boot0(boot0);
         Some(board)
+    }
+
+    /// What a copy of a virtual device does when it is powered on; `None` of another device. The same board is started once.
+    pub fn start(&mut self, run: Region) -> Result<Option<&Start>> {
+        let Some(board) = self.board() else { return Ok(None) };
+        if self.started.as_ref().is_none_or(|(known, _)| *known != board) {
+            let start = Start::of(&board, &vdev::system_flash_h7rs()?, run)?;
+            self.started = Some((board, start));
+        }
+        Ok(self.started.as_ref().map(|(_, start)| start))
     }
 
     /// Ends the power of a virtual device; the next command to its bootloader begins a new one.

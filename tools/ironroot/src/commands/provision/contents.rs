@@ -13,12 +13,9 @@ use zeroize::Zeroizing;
 use crate::error::{Context, Failure, Result};
 use crate::files;
 use crate::product::Product;
-use crate::st::config::{self, PASSWORD};
+use crate::st::config::{self, PASSWORD, PERMISSIONS};
 use crate::st::obk::{self, Obk};
 
-/// What a device of ST's examples grants at all: full regression, debugging from each level on, and bit 127, whose meaning is
-/// not published.
-const PERMISSIONS: u128 = 0x8000_0000_0000_0000_0000_0000_0000_4007;
 /// The word that locks.
 const LOCK: &[u8] = b"STDALOCKMGC";
 /// Length of the hash in front.
@@ -58,6 +55,10 @@ impl Given {
         let word = content.destination.word();
         let Some(at) = self.0.iter().position(|(_, obk)| obk.destination == word) else { return Ok(None) };
         let (path, obk) = self.0.swap_remove(at);
+        if is_secret(content.format) {
+            // For the refusal: the bytes are known.
+            files::read_secret(&path)?;
+        }
         let refuse = |cause: String| Err(Failure::new(codes::PROVISION_CONTENT, cause).about(path.display()));
         if obk.payload.len() != content.size as usize {
             return refuse(format!(
@@ -87,6 +88,17 @@ impl Given {
                 Err(Failure::new(codes::PROVISION_CONTENT, cause).about(path.display()))
             }
         }
+    }
+}
+
+/// Whether content is nobody's but the device's: private keys, and the hash of a password, which can be tried out.
+fn is_secret(format: KeyFormat) -> bool {
+    match format {
+        KeyFormat::DebugPassword
+        | KeyFormat::StageKeys
+        | KeyFormat::StirotConfig
+        | KeyFormat::HardwareKeys => true,
+        KeyFormat::DebugCertificate | KeyFormat::DebugLock | KeyFormat::StageData => false,
     }
 }
 
@@ -196,7 +208,7 @@ pub fn is_stage_data(bytes: &[u8]) -> bool {
 
 /// The password of a file: 16 printable characters as text, or as ST's `password.bin` has them.
 pub fn password(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
-    let bytes = Zeroizing::new(files::read(path)?);
+    let bytes = files::read_secret(path)?;
     let binary = host::chain(&bytes).ok().and_then(|parts| match parts.as_slice() {
         [(tlv::PASSWORD, value)] => Some(Zeroizing::new(value.clone())),
         _ => None,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ironroot_chip_h7rs::{BoardH7, RomImage, Stm32h7rs};
-use ironroot_codes::{h7rs, project as codes};
+use ironroot_codes::{h7rs, input, project as codes};
 use ironroot_cpu::bus::Size;
 use ironroot_crypto::{SigningKey, Software};
 use ironroot_debug_auth::certificate::{CHALLENGE_LEN, Role};
@@ -58,6 +58,16 @@ impl Credential {
     /// Reads the credential of a product; `None` if there is no way back.
     pub fn read(product: &Product, args: &CredentialArgs) -> Result<Option<Self>> {
         let method = product.plan.product.protections.debug;
+        let ignored = match method {
+            DebugAuthentication::Ecdsa => None,
+            DebugAuthentication::Password => args.credential_chain.as_ref().map(|_| "--credential-chain"),
+            _ => args.credential.as_ref().map(|_| "--credential"),
+        };
+        if let Some(option) = ignored {
+            let cause = format!("{option} has no effect: nothing of it brings this product back");
+            let failure = Failure::new(input::USAGE, cause).about(product.path.display());
+            return Err(failure.fix(format!("Leave {option} out.")));
+        }
         if !matches!(method, DebugAuthentication::Password | DebugAuthentication::Ecdsa) {
             return Ok(None);
         }

@@ -1,33 +1,28 @@
 //! Everything that a provisioning is made of, read and checked before a device is looked at.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ironroot_codes::{input as input_codes, project as codes};
 use ironroot_image::Dialect;
-use ironroot_image::trailer::{Mode, SavedKeys, TrailerLayout};
 use ironroot_layout::Region;
-use ironroot_layout::stm32h7rs::product::{
-    BootPath, ImageFor, ImageOptions, ImageSlots, Place, Product as Wanted, UpdateMode,
-};
+use ironroot_layout::stm32h7rs::product::{BootPath, OptionField, Place, Product as Wanted, UpdateMode};
+use ironroot_layout::stm32h7rs::state::ProductState;
 use ironroot_layout::stm32h7rs::{ERASED, FLASH};
 use serde_json::Value;
 
 use super::Inputs;
-use super::boards::{self, Board};
+use super::bench::Options;
 use super::contents::{self, Given, Source};
-use super::steps::{self, Code, Image, Step};
+use super::steps::{self, Action, Code, Image, Step};
 use crate::commands::image::verify_by_words;
 use crate::error::{Context, Failure, Result};
+use crate::product::download::Download;
 use crate::product::{self, Product};
 use crate::report::Reporter;
 use crate::st::obk::sha256;
 use crate::{files, hex, input};
 
-/// The write size and the largest alignment of the trailers of our boot stages.
-const TRAILER_ALIGN: u32 = 8;
-/// Room of an encrypted content key in a trailer.
-const SEALED_KEY: u16 = 113;
 /// Bits of a thumb address.
 const THUMB: u32 = 1;
 
@@ -35,13 +30,13 @@ const THUMB: u32 = 1;
 pub struct Recipe {
     /// The product.
     pub product: Product,
-    /// Its board, if the description names one.
-    pub board: Option<Board>,
+    /// The file of the boot code.
+    pub boot_code: PathBuf,
     /// The steps in order.
     pub steps: Vec<Step>,
     /// The digest of all inputs.
     pub digest: String,
-    /// What is left out because it was not given.
+    /// What is left out because it was not given, and what of the device calls for attention.
     pub notes: Vec<String>,
 }
 
@@ -49,17 +44,26 @@ impl Recipe {
     /// Reads everything.
     pub fn read(args: &Inputs) -> Result<Self> {
         let product = product::read(&args.product.product)?;
-        let board = boards::of(&product)?;
+        nothing_ignored(args, &product)?;
         let secrets = args.keys.secrets();
         let contents = contents::all(&product, Given::read(&args.obk)?, &secrets)?;
-        let code = boot_code(&product, args)?;
+        let boot_code = match &args.boot_code {
+            Some(path) => path.clone(),
+            None => args.firmware.join(boot_code_file(&product.plan.product)),
+        };
+        let code = read_boot_code(&product, &boot_code, args.boot_code.is_some())?;
         let mut notes = Vec::new();
         let mut images = Vec::new();
         for wanted in slots_of(&product) {
             let given = if wanted.is_stage { &args.stage_image } else { &args.image };
             match given {
-                Some(path) => images.push(image(&wanted, path, args.keys.passphrase_file.as_deref())?),
-                None => notes.push(format!("no image of the {}: {} is left out", wanted.name, wanted.option)),
+                Some(path) => {
+                    images.push(image(&product, &wanted, path, args.keys.passphrase_file.as_deref())?);
+                }
+                None => {
+                    let name = wanted.download.name;
+                    notes.push(format!("no image of the {name}: {} is left out", wanted.option));
+                }
             }
         }
         if product.plan.data.is_some() {
@@ -67,12 +71,56 @@ impl Recipe {
         }
         let digest = digest(args, &contents, &code, &images)?;
         let steps = steps::all(&product, contents, code, images);
-        Ok(Self { product, board, steps, digest, notes })
+        Ok(Self { product, boot_code, steps, digest, notes })
+    }
+
+    /// Notes what the device's own options mean for the product, with what the steps make of them.
+    pub fn note_options(&mut self, options: &Options) {
+        let field = OptionField::IwdgHw;
+        let now = options.get(field.register());
+        let then = self.steps.iter().fold(now, |word, step| match &step.action {
+            Action::Option(step) if step.register == field.register() => {
+                word & !step.mask | step.value & step.mask
+            }
+            _ => word,
+        });
+        if then & field.mask() == 0 {
+            let what = "warning: IWDG_HW is 0: the hardware starts the watchdog, and it resets a boot stage that takes longer than \
+                        half a second, as an installation does. options.IWDG_HW = 1 in the description sets it";
+            self.notes.push(what.to_owned());
+        }
     }
 
     /// The loader of the external flash.
     pub fn loader(&self) -> &'static str {
-        self.board.map_or("that of the board, which the description does not name", |board| board.loader)
+        let board = self.product.board;
+        board.map_or("that of the board, which the description does not name", |board| board.loader)
+    }
+}
+
+/// Refuses what would have no effect on this product or this device: who gave it believes that it has.
+fn nothing_ignored(args: &Inputs, product: &Product) -> Result {
+    let boot = product.plan.product.boot;
+    let is_virtual = args.board_file().is_some();
+    let ignored = [
+        (
+            args.stage_image.is_some() && boot != BootPath::StirotOemurot,
+            "--stage-image",
+            format!("the boot path {} has no second stage", boot.name()),
+        ),
+        (
+            args.external_programmed && is_virtual,
+            "--external-programmed",
+            "the external flash of a virtual device is written by this command".to_owned(),
+        ),
+        (args.baud.is_some() && is_virtual, "--baud", "a virtual device has no rate".to_owned()),
+    ];
+    match ignored.into_iter().find(|(is, ..)| *is) {
+        None => Ok(()),
+        Some((_, option, why)) => {
+            let failure = Failure::new(input_codes::USAGE, format!("{option} has no effect: {why}"));
+            Err(failure.about(product.path.display()).fix(format!("Leave {option} out.")))
+        }
     }
 }
 
@@ -137,13 +185,9 @@ fn boot_code_room(product: &Product) -> Result<Region> {
     room.ok_or_else(|| Failure::internal("a boot path without boot code in user flash"))
 }
 
-fn boot_code(product: &Product, args: &Inputs) -> Result<Code> {
-    let path = match &args.boot_code {
-        Some(path) => path.clone(),
-        None => args.firmware.join(boot_code_file(&product.plan.product)),
-    };
-    let bytes = files::read(&path).map_err(|failure| match (&args.boot_code, failure.code) {
-        (None, input_codes::FILE_NOT_FOUND) => failure.fix(
+fn read_boot_code(product: &Product, path: &Path, is_named: bool) -> Result<Code> {
+    let bytes = files::read(path).map_err(|failure| match (is_named, failure.code) {
+        (false, input_codes::FILE_NOT_FOUND) => failure.fix(
             "Run `cargo xtask build`, and name its directory with --firmware; or name the boot stage's ELF file with --boot-code.",
         ),
         _ => failure,
@@ -184,11 +228,9 @@ fn boot_code(product: &Product, args: &Inputs) -> Result<Code> {
 
 /// An image that the product has.
 struct Slot {
-    name: &'static str,
+    download: Download,
     option: &'static str,
     is_stage: bool,
-    options: ImageOptions,
-    slots: ImageSlots,
     sign: Option<String>,
     encrypt: Option<String>,
 }
@@ -197,89 +239,41 @@ fn slots_of(product: &Product) -> Vec<Slot> {
     let (plan, keys) = (&product.plan, &product.description.keys);
     let file = |name: &Option<String>| name.as_deref().map(|name| product.file(name));
     let mut all = Vec::new();
-    if plan.product.boot == BootPath::StirotOemurot
-        && let (Some(options), Some(slots)) = (plan.stirot_image, plan.stirot_slots)
-    {
+    if let Some(download) = Download::second_stage(plan) {
         let (sign, encrypt) = (file(&keys.stage_sign), file(&keys.stage_encrypt));
-        let (name, option) = ("second stage", "--stage-image");
-        all.push(Slot { name, option, is_stage: true, options, slots, sign, encrypt });
+        all.push(Slot { download, option: "--stage-image", is_stage: true, sign, encrypt });
     }
-    let slots = match plan.product.boot {
-        BootPath::Stirot => plan.stirot_slots.unwrap_or(plan.slots),
-        BootPath::Oemirot | BootPath::StirotOemurot => plan.slots,
-    };
-    all.push(Slot {
-        name: "application",
-        option: "--image",
-        is_stage: false,
-        options: plan.image,
-        slots,
-        sign: file(&keys.sign),
-        encrypt: file(&keys.encrypt),
-    });
+    let download = Download::application(plan);
+    let (sign, encrypt) = (file(&keys.sign), file(&keys.encrypt));
+    all.push(Slot { download, option: "--image", is_stage: false, sign, encrypt });
     all
 }
 
 /// Reads an image for its download slot. The boot stage installs it from there: that way it is verified, encrypted for the memory
 /// that it runs from, and recorded, like any update after it.
-fn image(slot: &Slot, path: &Path, passphrase: Option<&Path>) -> Result<Image> {
-    let refuse = |cause: String| Err(Failure::new(codes::PROVISION_IMAGE, cause).about(path.display()));
-    let bytes = files::read(path)?;
-    let parsed = input::parse(path, &bytes).about(path.display())?;
-    let download = slot.slots.download;
-    let room = download.size().bytes() as usize;
-    let start = match parsed.format {
-        input::Format::Raw => 0,
-        input::Format::Elf => return refuse("it is an ELF file, not an image".to_owned()),
-        input::Format::Hex => {
-            let first = parsed.pieces.first().map_or(0, |piece| piece.address);
-            if first != download.start().value() {
-                return refuse(format!(
-                    "it begins at {first:#010x}; the download slot of the {} is at {:#010x}",
-                    slot.name,
-                    download.start().value()
-                ));
-            }
-            first
-        }
+fn image(product: &Product, slot: &Slot, path: &Path, passphrase: Option<&Path>) -> Result<Image> {
+    let content = slot.download.content(path, &files::read(path)?).about(path.display())?.bytes;
+    let dialect = match slot.download.dialect() {
+        Dialect::StirotH7s => "stirot-h7s",
+        _ => "st",
     };
-    let mut content = Vec::new();
-    for piece in &parsed.pieces {
-        let offset = piece.address.wrapping_sub(start) as usize;
-        let end = offset.saturating_add(piece.bytes.len());
-        if end > room {
-            return refuse(format!("it has at least {end} bytes, the slot {room}"));
-        }
-        if content.len() < end {
-            content.resize(end, ERASED);
-        }
-        if let Some(place) = content.get_mut(offset..end) {
-            place.copy_from_slice(&piece.bytes);
-        }
-    }
-    let word = |at: usize| content.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes);
-    let (dialect, name) = match slot.options.verifier {
-        ImageFor::Stirot => (Dialect::StirotH7s, "stirot-h7s"),
-        ImageFor::OwnStage => (Dialect::St, "st"),
-    };
-    let magic = slot.options.magic.unwrap_or_else(|| dialect.magic());
-    if word(0) != Some(magic) {
-        let found = word(0).map_or("nothing".to_owned(), |found| format!("{found:#010x}"));
-        return refuse(format!(
-            "it begins with {found}; an image for this boot path begins with {magic:#010x}"
-        ));
-    }
-    let header = word(8).unwrap_or(0) & 0xFFFF;
-    if header != slot.options.header {
-        return refuse(format!("its header has {header:#x} bytes, the product's {:#x}", slot.options.header));
-    }
-    let verified = verify(slot, path, name, passphrase)?;
+    let verified = verify(slot, path, dialect, passphrase)?;
     let text = |name: &str| verified.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    if slot.options.encrypted && verified.get("encrypted").and_then(Value::as_bool) != Some(true) {
-        return refuse("it is not encrypted, and the description says image.encrypt".to_owned());
+    let encrypted = verified.get("encrypted").and_then(Value::as_bool) == Some(true);
+    if slot.download.options.encrypted && !encrypted {
+        let cause = "it is not encrypted, and the description says image.encrypt";
+        return Err(Failure::new(codes::PROVISION_IMAGE, cause).about(path.display()));
     }
-    let areas = areas(slot, content).about(path.display())?;
-    Ok(Image { name: slot.name, version: text("version"), sha256: text("sha256"), areas })
+    let areas = areas(&slot.download, content).about(path.display())?;
+    Ok(Image {
+        name: slot.download.name,
+        version: text("version"),
+        sha256: text("sha256"),
+        is_stage: slot.is_stage,
+        stays_open: product.plan.product.protections.state == ProductState::Open,
+        run: product.plan.application.run,
+        areas,
+    })
 }
 
 /// Verifies signature, hash and content with the keys that the device gets.
@@ -288,7 +282,7 @@ fn verify(slot: &Slot, path: &Path, dialect: &str, passphrase: Option<&Path>) ->
     if let Some(sign) = &slot.sign {
         words.extend(["-k".into(), sign.into()]);
     }
-    if let (Some(encrypt), true) = (&slot.encrypt, slot.options.encrypted) {
+    if let (Some(encrypt), true) = (&slot.encrypt, slot.download.options.encrypted) {
         words.extend(["--decryption-key".into(), encrypt.into()]);
     }
     if let Some(file) = passphrase {
@@ -306,26 +300,12 @@ fn verify(slot: &Slot, path: &Path, dialect: &str, passphrase: Option<&Path>) ->
 
 /// What the external flash holds afterwards: the image in the download slot with a request to install it for good, since there is
 /// nothing to go back to, and nothing in the other areas: what an earlier life left there must not be taken for a swap half done.
-fn areas(slot: &Slot, mut content: Vec<u8>) -> Result<Vec<(Region, Vec<u8>)>> {
+fn areas(slot: &Download, mut content: Vec<u8>) -> Result<Vec<(Region, Vec<u8>)>> {
     let download = slot.slots.download;
-    let used = content.iter().rposition(|byte| *byte != ERASED).map_or(0, |last| last + 1);
     content.resize(download.size().bytes() as usize, ERASED);
-    if slot.options.verifier == ImageFor::OwnStage {
-        let (mode, keys) = match slot.options.overwrite_only {
-            true => (Mode::OverwriteOnly, SavedKeys::None),
-            false => (Mode::SwapScratch, SavedKeys::Sealed(SEALED_KEY)),
-        };
-        let sectors = slot.options.max_sectors;
-        let layout = TrailerLayout::new(mode, TRAILER_ALIGN, TRAILER_ALIGN, sectors, keys)
-            .ok_or_else(|| Failure::internal("the trailer of the product's slots cannot be"))?;
+    if let Some(layout) = slot.trailer()? {
         let magic = layout.magic_bytes();
         let end = content.len();
-        let room = end.saturating_sub(slot.slots.trailer.bytes() as usize);
-        let padded = content.ends_with(&magic);
-        if used > room && !padded {
-            let cause = format!("it has {used} bytes; with the trailer there is room for {room}");
-            return Err(Failure::new(codes::PROVISION_IMAGE, cause));
-        }
         let mut put = |distance: usize, bytes: &[u8]| {
             let at = end.saturating_sub(distance);
             if let Some(place) = content.get_mut(at..at + bytes.len()) {

@@ -9,7 +9,6 @@
 //! 5. Nothing secret leaves: journal, note and report have digests, and none of what could be guessed.
 
 mod bench;
-mod boards;
 mod contents;
 mod credential;
 mod inputs;
@@ -17,7 +16,9 @@ mod journal;
 mod note;
 mod rehearse;
 mod run;
+mod seen;
 mod show;
+mod start;
 mod steps;
 mod stops;
 
@@ -30,19 +31,26 @@ use ironroot_layout::stm32h7rs::state::ProductState;
 use self::bench::Bench;
 use self::inputs::Recipe;
 use crate::error::Result;
+use crate::files;
 use crate::keyarg::KeyOptions;
 use crate::product::ProductOption;
 use crate::report::Reporter;
 
+/// Rate of a serial port, if no other is given.
+const BAUD: u32 = 115_200;
+
 /// Provision a device of the STM32H7R/7S: option bytes, keys, boot code, images, product state
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Usual order: plan, rehearse, run, report. An interrupted run is finished by resume. Known boards: STM32H7S78-DK, NUCLEO-H7S3L8.
+Usual order: plan, rehearse, run, report. An interrupted run goes on when it is given again, or by resume. Known boards: \
+STM32H7S78-DK, NUCLEO-H7S3L8.
 
 Examples:
+  ironroot vdev new my.board --part stm32h7s7 --uid 495256440000000000000001
   ironroot provision plan --device vdev:my.board --image app.hex
   ironroot provision rehearse --device vdev:my.board --image app.hex
-  ironroot provision run --device vdev:my.board --image app.hex --confirm 495256440000000000000001
+  ironroot provision run --device vdev:my.board --image app.hex \\
+    --confirm 495256440000000000000001
   ironroot provision report --device vdev:my.board --image app.hex -o report.json")]
 pub struct Provision {
     #[command(subcommand)]
@@ -85,9 +93,9 @@ pub struct Inputs {
     /// Journal [default: the board file's name with .provision, or provision-ID for a device on a serial port]
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
-    /// Rate of a serial port
-    #[arg(long, value_name = "BAUD", default_value_t = 115_200)]
-    baud: u32,
+    /// Rate of a serial port [default: 115200]
+    #[arg(long, value_name = "BAUD")]
+    baud: Option<u32>,
     /// The images are in the external flash already: the board's loader has programmed them (serial port only)
     #[arg(long)]
     external_programmed: bool,
@@ -100,12 +108,14 @@ pub struct Inputs {
 #[command(after_help = "\
 Steps that cannot be undone without a regression need --confirm with the device's unique id, typed: `provision plan` prints it. \
 Closing needs the note of a rehearsal. A device on a serial port takes no external flash through its bootloader: its board's \
-loader programs the image, then --external-programmed.
+loader programs the image, then --external-programmed. A run that was interrupted goes on with the same command.
 
 Examples:
   ironroot provision run --device vdev:my.board --image app.hex --dry-run
-  ironroot provision run --device vdev:my.board --image app.hex --no-close --confirm 495256440000000000000001
-  ironroot provision run --device vdev:my.board --image app.hex --confirm 495256440000000000000001")]
+  ironroot provision run --device vdev:my.board --image app.hex --no-close \\
+    --confirm 495256440000000000000001
+  ironroot provision run --device vdev:my.board --image app.hex \\
+    --confirm 495256440000000000000001")]
 struct Run {
     #[command(flatten)]
     args: RunArgs,
@@ -114,10 +124,11 @@ struct Run {
 /// Go on with a provisioning that was interrupted
 #[derive(Args, Debug)]
 #[command(after_help = "\
-With the arguments of the run that was interrupted.
+With the arguments of the run that was interrupted. `provision run` does the same, and begins if there is nothing to resume.
 
 Examples:
-  ironroot provision resume --device vdev:my.board --image app.hex --confirm 495256440000000000000001
+  ironroot provision resume --device vdev:my.board --image app.hex \\
+    --confirm 495256440000000000000001
   ironroot provision resume --device vdev:my.board --image app.hex --dry-run")]
 struct Resume {
     #[command(flatten)]
@@ -156,15 +167,42 @@ impl RunArgs {
 }
 
 impl Inputs {
-    /// Opens the device for a recipe.
-    fn open(&self, recipe: &Recipe) -> Result<Bench> {
-        Bench::open(&self.device, self.baud, recipe.product.plan.product.part)
+    /// Opens the device for a recipe; what its options mean for the product is noted there.
+    fn open(&self, recipe: &mut Recipe) -> Result<Bench> {
+        let part = recipe.product.plan.product.part;
+        let mut bench = Bench::open(&self.device, self.baud.unwrap_or(BAUD), part)?;
+        files::not_an_input(&self.journal_path(&bench), self.files(recipe).iter().map(PathBuf::as_path))?;
+        recipe.note_options(&bench.options()?);
+        Ok(bench)
+    }
+
+    /// The board file of a virtual device.
+    fn board_file(&self) -> Option<&Path> {
+        self.device.strip_prefix("vdev:").map(Path::new)
+    }
+
+    /// Every file that is read, and that nothing may be written over.
+    fn files(&self, recipe: &Recipe) -> Vec<PathBuf> {
+        let product = &recipe.product;
+        let keys = &product.description.keys;
+        let keys = [&keys.sign, &keys.encrypt, &keys.stage_sign, &keys.stage_encrypt, &keys.debug];
+        let keys = keys.into_iter().flatten().map(|name| PathBuf::from(product.file(name)));
+        let given = [
+            Some(product.path.as_path()),
+            self.board_file(),
+            self.image.as_deref(),
+            self.stage_image.as_deref(),
+            self.boot_code.as_deref(),
+            self.keys.passphrase_file.as_deref(),
+        ];
+        let given = given.into_iter().flatten().map(Path::to_owned);
+        given.chain(self.obk.iter().cloned()).chain(keys).chain([recipe.boot_code.clone()]).collect()
     }
 
     /// A file beside the board, or one that bears the device's id.
     fn beside(&self, bench: &Bench, ending: &str) -> PathBuf {
-        match self.device.strip_prefix("vdev:") {
-            Some(board) => PathBuf::from(format!("{board}.{ending}")),
+        match self.board_file() {
+            Some(board) => PathBuf::from(format!("{}.{ending}", board.display())),
             None => Path::new(&format!("provision-{}.{ending}", bench.uid())).to_owned(),
         }
     }

@@ -1,29 +1,21 @@
 //! `ironroot provision rehearse`: everything on a clone, which is then booted and brought back.
 
 use clap::Args;
-use ironroot_boot::{HandOff, Status as Boot};
 use ironroot_chip_h7rs::{BoardH7, RomImage};
 use ironroot_codes::project as codes;
-use ironroot_cpu::machine::Stop;
-use ironroot_layout::stm32h7rs::contract;
-use ironroot_layout::stm32h7rs::state::{Hdpl, ProductState};
+use ironroot_layout::stm32h7rs::state::ProductState;
 use serde_json::json;
 
-use super::bench::{self, Bench};
+use super::bench::Bench;
 use super::credential::{self, Credential, CredentialArgs};
 use super::inputs::Recipe;
 use super::run::Flow;
+use super::start::Start;
 use super::stops::Stops;
 use super::{Inputs, note};
 use crate::error::{Context, Failure, Result};
-use crate::interrupt;
 use crate::report::{GOOD, Reporter};
 use crate::vdev;
-
-/// Instructions of a first boot: it installs the image, encrypts it for its memory, and verifies it.
-const BOOT: u64 = 2_000_000_000;
-/// Instructions between two looks at a boot.
-const LOOK: u64 = 1_000_000;
 
 /// Do everything on a clone of the board, boot it, and bring it back with the credential
 #[derive(Args, Debug)]
@@ -46,8 +38,8 @@ pub struct Rehearse {
 
 /// Runs the command.
 pub fn run(args: &Rehearse, report: &mut Reporter<'_>) -> Result {
-    let recipe = Recipe::read(&args.inputs)?;
-    let mut device = args.inputs.open(&recipe)?;
+    let mut recipe = Recipe::read(&args.inputs)?;
+    let mut device = args.inputs.open(&mut recipe)?;
     let (uid, path) = (device.uid(), args.inputs.note_path(&device));
     let credential = Credential::read(&recipe.product, &args.credential)?;
     note::remove(&path)?;
@@ -71,15 +63,19 @@ pub fn run(args: &Rehearse, report: &mut Reporter<'_>) -> Result {
     report.task_end("provision", json!({ "performed": done.performed, "state": state.name() }));
 
     report.task_begin("boot", "booting the clone");
-    let reached = boot(&recipe, &board, &rom).about("the clone")?;
-    report.task_end("boot", json!({ "instructions": reached.instructions, "version": reached.version }));
+    let started = Start::of(&board, &rom, recipe.product.plan.application.run)?;
+    let reached = started
+        .application
+        .map_err(|cause| Failure::new(codes::PROVISION_NOT_BOOTED, cause).about("the clone"))?;
+    let (version, vectors) = (reached.version(), reached.record.vector_table.value());
+    report.task_end("boot", json!({ "instructions": reached.instructions, "version": version }));
 
     let way_back = way_back(&board, &rom, credential.as_ref(), report)?;
     let result = json!({
         "device": uid,
         "product": recipe.digest,
         "state": state.name(),
-        "application": { "reached": true, "version": reached.version, "vector_table": format!("{:#010x}", reached.vectors) },
+        "application": { "reached": true, "version": version, "vector_table": format!("{vectors:#010x}") },
         "instructions": reached.instructions,
         "credential": way_back,
         "note": path.display().to_string(),
@@ -93,10 +89,8 @@ pub fn run(args: &Rehearse, report: &mut Reporter<'_>) -> Result {
         None => "stays open".to_owned(),
     };
     let text = format!(
-        "{GOOD}rehearsed{GOOD:#}: {} steps, the application {} is reached at {:#010x}; the clone {back}\nnote  {}",
+        "{GOOD}rehearsed{GOOD:#}: {} steps, the application {version} is reached at {vectors:#010x}; the clone {back}\nnote  {}",
         done.performed,
-        reached.version,
-        reached.vectors,
         path.display()
     );
     report.result("provision rehearse", result, text);
@@ -120,48 +114,4 @@ fn way_back(
     credential::regress(board, rom, credential).about("the clone")?;
     report.task_end("regression", json!({ "state": ProductState::Open.name() }));
     Ok(Some(credential.name()))
-}
-
-/// A boot that reached the application.
-struct Reached {
-    version: String,
-    vectors: u32,
-    instructions: u64,
-}
-
-/// Boots a board until its application runs at level 3.
-fn boot(recipe: &Recipe, board: &BoardH7, rom: &RomImage) -> Result<Reached> {
-    let plan = &recipe.product.plan;
-    let mut session = bench::power_on(board, rom);
-    loop {
-        interrupt::check()?;
-        let stop = session.machine.run(LOOK);
-        let instructions = session.machine.core.instructions;
-        let record = HandOff::decode(&bench::peek(&session, contract::HAND_OFF));
-        let (level, pc) = (session.chip().hdpl(), session.machine.core.r[15]);
-        if let Ok(record) = &record
-            && record.status == Boot::Booted
-            && level == Hdpl::Level3
-            && bench::is_in(plan.application.run, record.vector_table.value())
-            && bench::is_in(plan.application.run, pc)
-        {
-            let version = record.version.map_or("unknown".to_owned(), |version| version.to_string());
-            return Ok(Reached { version, vectors: record.vector_table.value(), instructions });
-        }
-        if stop == Stop::Limit && instructions < BOOT {
-            continue;
-        }
-        let cause = match record {
-            Ok(HandOff { status: Boot::Refused(code), stage, .. }) => {
-                let summary =
-                    code.entry().map_or("a code that this tool does not know", |entry| entry.summary);
-                format!("the boot refused with {code} in stage `{}`: {summary}", stage.name())
-            }
-            _ => format!(
-                "after {instructions} instructions the core is at {pc:#010x}, level {}, and no stage has started the application",
-                level.number()
-            ),
-        };
-        return Err(Failure::new(codes::PROVISION_NOT_BOOTED, cause));
-    }
 }

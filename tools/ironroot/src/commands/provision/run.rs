@@ -1,7 +1,6 @@
 //! `ironroot provision run` and `resume`: the steps on a device, under the journal.
 
 use ironroot_codes::{input, project as codes};
-use ironroot_layout::stm32h7rs::product::Undo;
 use ironroot_layout::stm32h7rs::state::ProductState;
 use serde_json::{Value, json};
 
@@ -9,7 +8,8 @@ use super::bench::Bench;
 use super::inputs::Recipe;
 use super::journal::Journal;
 use super::note::Note;
-use super::steps::{Seen, Status, Step};
+use super::seen::{Seen, Status};
+use super::steps::Step;
 use super::stops::Stops;
 use super::{RunArgs, show};
 use crate::error::{Context, Failure, Result};
@@ -17,23 +17,24 @@ use crate::report::{GOOD, Reporter};
 
 /// Runs the command; `resume` goes on with an unfinished one.
 pub fn run(args: &RunArgs, resume: bool, report: &mut Reporter<'_>) -> Result {
-    let recipe = Recipe::read(&args.inputs)?;
-    let mut bench = args.inputs.open(&recipe)?;
+    let mut recipe = Recipe::read(&args.inputs)?;
+    let mut bench = args.inputs.open(&mut recipe)?;
     let mut journal = Journal::read(&args.inputs.journal_path(&bench))?;
     // A run that has its end binds nobody: the device may have been brought back since, for another product.
     let unfinished = journal.is_begun() && !journal.is_ended();
-    journal.check(&bench.uid(), unfinished.then_some(recipe.digest.as_str()))?;
-    match (resume, unfinished) {
-        (false, true) => {
-            let cause = "the journal has no end".to_owned();
-            return Err(Failure::new(codes::PROVISION_UNFINISHED, cause).about(journal.path().display()));
+    journal.check(&bench.uid(), None)?;
+    if resume && !unfinished {
+        let cause = if journal.is_begun() { "the journal has its end" } else { "there is no journal" };
+        let failure = Failure::new(codes::PROVISION_NOTHING_TO_RESUME, cause);
+        return Err(failure.about(journal.path().display()));
+    }
+    let same_inputs = journal.check(&bench.uid(), Some(&recipe.digest));
+    if unfinished && let Err(mut failure) = same_inputs.clone() {
+        // The same command again goes on; another one must not.
+        if !resume {
+            failure.code = codes::PROVISION_UNFINISHED;
         }
-        (true, false) => {
-            let cause = if journal.is_begun() { "the journal has its end" } else { "there is no journal" };
-            let failure = Failure::new(codes::PROVISION_NOTHING_TO_RESUME, cause);
-            return Err(failure.about(journal.path().display()));
-        }
-        _ => {}
+        return Err(failure);
     }
     if journal.is_torn() {
         report.warning(
@@ -43,10 +44,13 @@ pub fn run(args: &RunArgs, resume: bool, report: &mut Reporter<'_>) -> Result {
     let command = if resume { "provision resume" } else { "provision run" };
     // A finished run with the same inputs goes on: it knows what the random keys are. On a serial port nobody can tell whether the
     // device was brought back since, so everything is done anew there.
-    let same = bench.is_virtual() && journal.check(&bench.uid(), Some(&recipe.digest)).is_ok();
+    let same = bench.is_virtual() && same_inputs.is_ok();
     let goes_on = journal.is_begun() && (unfinished || same);
     if !goes_on {
         journal = journal.fresh();
+    }
+    if unfinished && !resume {
+        report.text("the run that was interrupted goes on");
     }
     let seen = look(&recipe.steps, &mut bench, &journal)?;
     report.text(show::table(&recipe, &seen, &bench.uid()));
@@ -124,27 +128,28 @@ fn look_again(recipe: &Recipe, bench: &mut Bench, journal: &Journal, no_close: b
     if bench.is_virtual() || no_close || recipe.steps.iter().all(|step| !step.closes()) {
         return look(&recipe.steps, bench, journal);
     }
-    Ok(recipe
-        .steps
-        .iter()
-        .map(|_| Seen { status: Status::Hidden, current: "closed".to_owned(), digest: None })
-        .collect())
+    Ok(recipe.steps.iter().map(|_| Seen::hidden("the device is closed")).collect())
 }
 
 /// Refuses before anything is written: a closing step without a rehearsal, and what cannot simply be undone without the id of
 /// this very device.
 fn check(args: &RunArgs, recipe: &Recipe, bench: &mut Bench, seen: &[Seen]) -> Result {
-    let open: Vec<&Step> = recipe
+    let open: Vec<(&Step, &Seen)> = recipe
         .steps
         .iter()
         .zip(seen)
         .filter(|(step, seen)| seen.status == Status::Open && !(args.no_close && step.closes()))
-        .map(|(step, _)| step)
         .collect();
-    if open.iter().any(|step| step.closes()) {
+    // Before a journal is begun for it.
+    if super::is_closed(bench.options()?.state())
+        && let Some((step, seen)) = open.first()
+    {
+        return Err(closed(step, seen).about(bench.name()));
+    }
+    if open.iter().any(|(step, _)| step.closes()) {
         Note::read(&args.inputs.note_path(bench))?.check(&bench.uid(), &recipe.digest)?;
     }
-    let by_loader = open.iter().any(|step| step.is_image()) && !bench.is_virtual();
+    let by_loader = open.iter().any(|(step, _)| step.is_image()) && !bench.is_virtual();
     if by_loader && !args.inputs.external_programmed {
         let cause = format!("the image is for the external flash; the loader is {}", recipe.loader());
         return Err(Failure::new(codes::PROVISION_UNREACHABLE, cause).about(bench.name()));
@@ -157,13 +162,23 @@ fn check(args: &RunArgs, recipe: &Recipe, bench: &mut Bench, seen: &[Seen]) -> R
         let failure = Failure::new(input::NOT_CONFIRMED, cause).about(bench.name());
         return Err(failure.fix("Check that it is the device you mean."));
     }
-    let binding: Vec<&str> =
-        open.iter().filter(|step| step.undo != Undo::Freely).map(|step| step.name.as_str()).collect();
+    let binding: Vec<(&Step, &Seen)> =
+        open.into_iter().filter(|(step, seen)| step.needs_confirm(seen)).collect();
     if binding.is_empty() || args.confirm.is_some() || args.dry_run {
         return Ok(());
     }
-    let cause =
-        format!("these steps cannot be undone without a regression, or at all: {}", binding.join(", "));
+    let debug = recipe.product.plan.product.protections.debug;
+    let list = |irreversible: bool| -> String {
+        let steps = binding.iter().filter(|(step, _)| step.is_irreversible(debug) == irreversible);
+        steps.map(|(step, _)| step.name.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let kinds = [("undone by a regression only", list(false)), ("irreversible", list(true))];
+    let kinds: Vec<String> = kinds
+        .into_iter()
+        .filter(|(_, steps)| !steps.is_empty())
+        .map(|(kind, steps)| format!("{kind}: {steps}"))
+        .collect();
+    let cause = kinds.join("; ");
     let fix = format!("Read the plan; if you want it, repeat with --confirm {uid}.");
     Err(Failure::new(input::NOT_CONFIRMED, cause).about(bench.name()).fix(fix))
 }
@@ -233,8 +248,7 @@ impl Flow<'_> {
             return Ok(false);
         }
         if super::is_closed(bench.options()?.state()) {
-            let cause = format!("{}: {} instead of {}", step.name, before.current, step.wanted());
-            return Err(Failure::new(codes::PROVISION_CLOSED, cause));
+            return Err(closed(step, &before));
         }
         report.task_begin("step", &step.name);
         let prepared = step.prepare()?;
@@ -293,6 +307,11 @@ impl Flow<'_> {
         }
         Ok(())
     }
+}
+
+fn closed(step: &Step, seen: &Seen) -> Failure {
+    let cause = format!("{}: {} instead of {}", step.name, seen.current, step.wanted());
+    Failure::new(codes::PROVISION_CLOSED, cause)
 }
 
 fn differs(step: &Step, seen: &Seen) -> Failure {

@@ -1,11 +1,10 @@
-//! The steps of a provisioning: what each wants, how it is seen on a device, and how it is done.
+//! The steps of a provisioning: what each wants, how it is done, and what leads back. How it is seen on a device: [`super::seen`].
 //!
 //! The order is that of ST's scripts: options that anybody may change, product state Provisioning, keys, boot code, images,
 //! protections of the boot code, and the product state at the end. Every step is done again or recognised as done by what the
 //! device holds; only what nobody can read is taken from the journal.
 
 use ironroot_layout::Region;
-use ironroot_layout::stm32h7rs::ERASED;
 use ironroot_layout::stm32h7rs::product::{
     Actor, KeyContent, KeyFormat, OptionField, OptionStep, Phase, Undo,
 };
@@ -13,9 +12,10 @@ use ironroot_layout::stm32h7rs::state::{DebugAuthentication, ProductState};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::bench::{Bench, Keys, Options};
+use super::bench::Bench;
 use super::contents::{self, Source};
-use super::journal::Journal;
+use super::is_closed;
+use super::seen::{Seen, Status};
 use super::stops::Stops;
 use crate::error::Result;
 use crate::hex;
@@ -38,6 +38,12 @@ pub struct Image {
     pub version: String,
     /// The digest that its signature is over.
     pub sha256: String,
+    /// It is the second stage, which the first one verifies.
+    pub is_stage: bool,
+    /// The product is not to be closed.
+    pub stays_open: bool,
+    /// Where the application runs.
+    pub run: Region,
     /// What each area holds when it is in place.
     pub areas: Vec<(Region, Vec<u8>)>,
 }
@@ -64,41 +70,6 @@ pub struct Step {
     pub action: Action,
     /// The way back.
     pub undo: Undo,
-}
-
-/// What of a step is seen on a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// It is as wanted.
-    Done,
-    /// It is not.
-    Open,
-    /// It was as wanted, and the product has gone on from there: a stage has installed the image, or recorded a version.
-    Used,
-    /// Nobody can read it.
-    Hidden,
-}
-
-impl Status {
-    /// For tables.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Status::Done => "as wanted",
-            Status::Open => "differs",
-            Status::Used => "in use since",
-            Status::Hidden => "cannot be read",
-        }
-    }
-}
-
-/// A step as a device has it.
-pub struct Seen {
-    /// Whether it is done.
-    pub status: Status,
-    /// What is there, for people.
-    pub current: String,
-    /// A digest of what is there, where that tells nothing that is secret.
-    pub digest: Option<String>,
 }
 
 /// All steps of a product.
@@ -160,31 +131,23 @@ fn suffix(step: &OptionStep) -> String {
     if fields.is_empty() { String::new() } else { format!(" {}", fields.join(",")) }
 }
 
-fn holds(step: &OptionStep, options: &Options) -> bool {
-    options.get(step.register) & step.mask == step.value & step.mask
-}
-
-fn bits(step: &OptionStep, value: u32) -> String {
+pub(super) fn bits(step: &OptionStep, value: u32) -> String {
     format!("{:#x}", value & step.mask)
 }
 
-fn digest_of(bytes: &[u8]) -> String {
+pub(super) fn digest_of(bytes: &[u8]) -> String {
     hex::encode(&sha256(bytes))
 }
 
 /// The digest of content, unless it could be guessed from it: that of a password.
-fn digest_of_keys(content: &KeyContent, bytes: &[u8]) -> Option<String> {
+pub(super) fn digest_of_keys(content: &KeyContent, bytes: &[u8]) -> Option<String> {
     (content.format != KeyFormat::DebugPassword).then(|| digest_of(bytes))
-}
-
-fn is_settled(state: ProductState) -> bool {
-    matches!(state, ProductState::Closed | ProductState::Locked)
 }
 
 impl Step {
     /// Whether the product is closed by it.
     pub fn closes(&self) -> bool {
-        matches!(&self.action, Action::State(state, _) if is_settled(*state))
+        matches!(&self.action, Action::State(state, _) if is_closed(*state))
     }
 
     /// Whether it writes an image.
@@ -243,110 +206,6 @@ impl Step {
         }
     }
 
-    /// Looks at a device.
-    pub fn see(&self, bench: &mut Bench, options: &Options, journal: &Journal) -> Result<Seen> {
-        let was_done = journal.last("done", &self.name).is_some();
-        let seen = |status, current: String, digest| Ok(Seen { status, current, digest });
-        let state_of = |done: bool| if done { Status::Done } else { Status::Open };
-        match &self.action {
-            Action::Option(step) => {
-                let current = bits(step, options.get(step.register));
-                seen(state_of(holds(step, options)), current.clone(), Some(current))
-            }
-            Action::State(wanted, with) => {
-                let now = options.state();
-                let passed = *wanted == ProductState::Provisioning && is_settled(now);
-                let done = (now == *wanted || passed) && with.iter().all(|step| holds(step, options));
-                seen(state_of(done), now.name().to_owned(), Some(now.name().to_owned()))
-            }
-            Action::Keys(content, source, with) => {
-                let method = with.iter().all(|step| holds(step, options));
-                match bench.keys(content.destination, content.size) {
-                    // An open device has been brought back since, or never had any.
-                    Keys::Hidden if was_done && method && options.state() != ProductState::Open => {
-                        seen(Status::Hidden, "written".to_owned(), None)
-                    }
-                    Keys::Hidden => seen(Status::Open, "not known".to_owned(), None),
-                    Keys::Absent => seen(Status::Open, "absent".to_owned(), None),
-                    Keys::Present(found) => {
-                        let status =
-                            self.keys_are(content, source, &found, journal, is_settled(options.state()));
-                        let status = if method { status } else { Status::Open };
-                        let current = match status {
-                            Status::Done | Status::Hidden => "written",
-                            Status::Used => "written, and changed by the stage",
-                            Status::Open => "others",
-                        };
-                        seen(status, current.to_owned(), digest_of_keys(content, &found))
-                    }
-                }
-            }
-            Action::Code(code) => {
-                let found = bench.flash(code.start, code.bytes.len())?;
-                let current = match found.iter().all(|byte| *byte == ERASED) {
-                    true => "erased".to_owned(),
-                    false => format!("{} bytes ({})", found.len(), short(&digest_of(&found))),
-                };
-                seen(state_of(found == code.bytes), current, Some(digest_of(&found)))
-            }
-            Action::Image(image) => {
-                let mut all = Some(true);
-                for (area, bytes) in &image.areas {
-                    all = match (all, bench.external_is(*area, bytes)) {
-                        (None, _) | (_, None) => None,
-                        (Some(so_far), Some(this)) => Some(so_far && this),
-                    };
-                }
-                match all {
-                    None if was_done => seen(Status::Hidden, "written by the loader".to_owned(), None),
-                    None => seen(Status::Open, "not known".to_owned(), None),
-                    Some(true) => seen(Status::Done, "in its slot".to_owned(), self.wanted_digest()),
-                    // Before that it is simply written again.
-                    Some(false) if was_done && is_settled(options.state()) => {
-                        seen(Status::Used, "taken by the boot stage".to_owned(), None)
-                    }
-                    Some(false) => {
-                        let blank = image.areas.iter().all(|(area, bytes)| {
-                            let erased = vec![ERASED; bytes.len()];
-                            bench.external_is(*area, &erased) == Some(true)
-                        });
-                        let current = if blank { "erased" } else { "other content" };
-                        seen(Status::Open, current.to_owned(), None)
-                    }
-                }
-            }
-        }
-    }
-
-    fn keys_are(
-        &self,
-        content: &KeyContent,
-        source: &Source,
-        found: &Zeroizing<Vec<u8>>,
-        journal: &Journal,
-        closed: bool,
-    ) -> Status {
-        let was_done = journal.last("done", &self.name).is_some();
-        if closed && journal.digest(&self.name).is_none() && matches!(source, Source::Random) {
-            // Nobody has kept what they were, and nobody can change them.
-            return Status::Hidden;
-        }
-        let same = match source {
-            Source::Bytes(bytes) => bytes == found,
-            Source::Random => {
-                journal.attempted(&self.name).or(journal.digest(&self.name)) == Some(&digest_of(found))
-            }
-        };
-        if same {
-            return Status::Done;
-        }
-        // What a stage has recorded since stays: writing it anew would let old images in.
-        if content.format == KeyFormat::StageData && was_done && contents::is_stage_data(found) {
-            return Status::Used;
-        }
-        Status::Open
-    }
-
     /// Content that is made now, if it is random: to be known before it is written.
     pub fn prepare(&self) -> Result<Option<Zeroizing<Vec<u8>>>> {
         match &self.action {
@@ -397,37 +256,52 @@ impl Step {
         }
     }
 
+    /// Whether no way leads back: never, or by a regression that this product has no credential for.
+    pub fn is_irreversible(&self, debug: DebugAuthentication) -> bool {
+        let credential = matches!(debug, DebugAuthentication::Password | DebugAuthentication::Ecdsa);
+        match self.undo {
+            Undo::Freely => false,
+            Undo::Regression => !credential,
+            Undo::Never => true,
+        }
+    }
+
+    /// Whether it is to be done, and then is not simply undone: the id of the device must be typed for it.
+    pub fn needs_confirm(&self, seen: &Seen) -> bool {
+        seen.status == Status::Open && self.undo != Undo::Freely
+    }
+
     /// Members of an event.
-    pub fn value(&self, seen: &Seen, done_before: bool) -> Value {
+    pub fn value(&self, seen: &Seen, debug: DebugAuthentication, done_before: bool) -> Value {
         json!({
             "step": self.name,
             "status": seen.status.name(),
-            "done": matches!(seen.status, Status::Done | Status::Used | Status::Hidden),
+            "done": matches!(seen.status, Status::Done | Status::Used | Status::Updated),
             "current": seen.current,
             "wanted": self.wanted(),
             "digest": seen.digest,
             "undo": self.undo.name(),
-            "irreversible": self.undo == Undo::Never,
+            "way_back": self.way_back(debug),
+            "irreversible": self.is_irreversible(debug),
+            "needs_confirm": self.needs_confirm(seen),
             "closes": self.closes(),
             "in_journal": done_before,
         })
     }
 
     /// The way back, for people; with the credential if one is needed.
-    pub fn way_back(&self, debug: DebugAuthentication) -> String {
+    pub fn way_back(&self, debug: DebugAuthentication) -> &'static str {
         match (self.undo, debug) {
-            (Undo::Freely, _) => "freely".to_owned(),
-            (Undo::Never, _) => "none: irreversible".to_owned(),
-            (Undo::Regression, DebugAuthentication::Password) => "regression with the password".to_owned(),
-            (Undo::Regression, DebugAuthentication::Ecdsa) => {
-                "regression with the debug certificate".to_owned()
-            }
-            (Undo::Regression, _) => "none: no credential is provisioned".to_owned(),
+            (Undo::Freely, _) => "freely",
+            (Undo::Never, _) => "none: irreversible",
+            (Undo::Regression, _) if self.is_irreversible(debug) => "none: no credential is provisioned",
+            (Undo::Regression, DebugAuthentication::Password) => "regression with the password",
+            (Undo::Regression, _) => "regression with the debug certificate",
         }
     }
 }
 
 /// The beginning of a digest.
-fn short(digest: &str) -> &str {
+pub(super) fn short(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
 }

@@ -4,6 +4,7 @@ mod bench;
 mod external;
 mod gdb;
 mod install;
+mod install_h7rs;
 mod new;
 mod probe;
 mod profile;

@@ -32,9 +32,10 @@ Examples:
   ironroot vdev run my.board --until done
   ironroot vdev run my.board --instructions 50000000 --json
   ironroot vdev run my.board --cut-at 7:broken
-  ironroot vdev run my.board --ram-error 0x20004010:double --ram-error-after watching
   ironroot vdev run my.board --uart pty
-  ironroot vdev run my.board --uart tcp:127.0.0.1:5555")]
+  ironroot vdev run my.board --uart tcp:127.0.0.1:5555
+Of an STM32H7R/7S alone, whose RAM has error correction:
+  ironroot vdev run my.board --ram-error 0x20004010:double --ram-error-after watching")]
 pub struct Run {
     /// Board file
     #[arg(value_name = "BOARD")]
@@ -284,6 +285,11 @@ fn run_on<C: Chip>(args: &Run, board: &C::Board, report: &mut Reporter<'_>) -> R
         return Err(interrupt::failure());
     }
     let failure = watch.failure.take();
+    // What was asked for and did not happen would be believed to have been survived.
+    if let Some((_, after)) = watch.ram_error.take() {
+        let text = String::from_utf8_lossy(&after.text);
+        watch.report.warning(&format!("no error was put into RAM: the device did not write `{text}`"));
+    }
     for warning in session.chip().take_warnings() {
         report.warning(&warning.to_string());
     }

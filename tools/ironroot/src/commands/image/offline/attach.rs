@@ -89,7 +89,7 @@ pub fn run(args: &Attach, report: &mut Reporter<'_>) -> Result {
         super::hash_name(hash),
         hex::encode(digest.as_bytes()),
         hex::encode(&key.key_hash(&mut Software)),
-        if demo { " (demo key: real chips refuse it)" } else { "" },
+        if demo { super::super::DEMO_KEY } else { "" },
     );
     report.result("image attach", data, text);
     Ok(())

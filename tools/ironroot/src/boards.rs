@@ -3,9 +3,8 @@
 //! Source: board pages and examples of STM32CubeH7RS v1.3.0; the loaders are those that STM32CubeProgrammer ships.
 
 use ironroot_codes::project as codes;
-
-use crate::error::{Failure, Result};
-use crate::product::Product;
+use ironroot_layout::description::{Description, Problem};
+use ironroot_layout::stm32h7rs::product::{Entry, Plan};
 
 /// A board.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,25 +35,27 @@ pub const BOARDS: [Board; 2] = [
     },
 ];
 
-/// The board of a product; `None` if the description names none.
-pub fn of(product: &Product) -> Result<Option<Board>> {
-    let Some(name) = product.description.board.as_deref() else { return Ok(None) };
-    let refuse =
-        |cause: String| Err(Failure::new(codes::PROVISION_BOARD, cause).about(product.path.display()));
+/// The board that a description names; `None` if it names none.
+///
+/// # Errors
+/// A name that is not known, or less flash than described (IR-8110), at the line of the entry.
+pub fn of(description: &Description, plan: &Plan) -> Result<Option<Board>, Problem> {
+    let Some(name) = description.board.as_deref() else { return Ok(None) };
     let Some(board) = BOARDS.into_iter().find(|board| board.name.eq_ignore_ascii_case(name)) else {
         let known: Vec<&str> = BOARDS.iter().map(|board| board.name).collect();
-        return refuse(format!("board.name is {name:?}; known are {}", known.join(", ")));
+        let message = format!("board.name is {name:?}; known are {}", known.join(", "));
+        return Err(description.problem(Entry::Board, codes::PROVISION_BOARD, message));
     };
-    let wanted = product.plan.product.flash.size;
+    let wanted = plan.product.flash.size;
     if wanted > board.size {
-        let cause = format!(
+        let message = format!(
             "memories.external-flash.size is {} MB; {} has an {} of {} MB",
             wanted >> 20,
             board.name,
             board.flash,
             board.size >> 20
         );
-        return refuse(cause);
+        return Err(description.problem(Entry::FlashSize, codes::PROVISION_BOARD, message));
     }
     Ok(Some(board))
 }
