@@ -30,7 +30,7 @@ pub fn boot_vectors() -> u32 {
 }
 
 /// AP_UNLOCK and DBG_UNLOCK of DBGCR, each of which must have this value for an open port.
-const UNLOCKED: u8 = 0xB4;
+pub const UNLOCKED: u8 = 0xB4;
 
 /// Whether no debugger reaches this device: its state closes the port, and nobody opened it since by debug authentication.
 pub fn debug_is_closed() -> bool {

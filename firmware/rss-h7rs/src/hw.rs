@@ -1,5 +1,6 @@
 //! Registers that only system flash touches.
 
+use ironroot_hal::sbs::UNLOCKED;
 use ironroot_hal::scb::probe;
 use ironroot_layout::stm32h7rs::chip::{
     AHB_SRAM1, AHB_SRAM2, AXI_SRAM, BACKUP_SRAM, DTCM, FLASH, ITCM, TCM_MAX, XSPI1, XSPI2,
@@ -27,8 +28,7 @@ const SBS: u32 = 0x5800_0400;
 const BOOTSR: Wo = Wo::at(SBS);
 const DBGCR: Wo = Wo::at(SBS + 0x020);
 const DBGLOCKR: Wo = Wo::at(SBS + 0x024);
-const UNLOCK: u32 = 0xB4;
-/// DBGCFG_LOCK: whatever is not [`UNLOCK`] locks; this is what ST recommends.
+/// DBGCFG_LOCK: whatever is not [`UNLOCKED`] locks; this is what ST recommends.
 const LOCK: u32 = 0xC3;
 
 const IDCODE: Ro = Ro::at(0x5C00_1000);
@@ -101,7 +101,7 @@ pub fn erase_keys() {
 
 /// Opens the debug port until the next reset, from `level` on.
 pub fn open_debug(level: Hdpl) {
-    DBGCR.write(UNLOCK | UNLOCK << 8 | u32::from(level.bits()) << 16);
+    DBGCR.write(u32::from_le_bytes([UNLOCKED, UNLOCKED, level.bits(), 0]));
 }
 
 /// Until the next reset, nobody opens the debug port any more, or closes it.
